@@ -1,0 +1,1 @@
+"""Speed claims: each `python -m benchmarks.NAME` prints the ratios it claims, measured in one run."""

@@ -1,0 +1,1 @@
+"""Green AI Explorer: what accuracy costs in bytes, seconds, joules and carbon."""

@@ -1,0 +1,94 @@
+"""What makes the training loop fast on a processor, without changing what is computed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
+from functools import partial
+from typing import Any
+
+import torch
+from torch import nn
+
+
+def autocast(precision: str, device: torch.device) -> AbstractContextManager[Any]:
+    """Compute products in bfloat16 within, if that is the precision."""
+    return torch.autocast(device.type, torch.bfloat16, enabled=precision == "bf16")
+
+
+def resolve_precision(precision: str, device: torch.device, model: nn.Module) -> str:
+    """Return "bf16" or "fp32" for "auto": bfloat16 where the hardware computes in it and the network gains by it.
+
+    On linear layers alone the casts cost more than the products save. Grouped convolutions (MobileNet's depthwise
+    ones) have no fast bfloat16 kernel on processors: there it takes several times as long as fp32.
+    """
+    if precision != "auto":
+        return precision
+    groups = [layer.groups for layer in model.modules() if isinstance(layer, nn.Conv2d)]
+    pays = bool(groups) and (device.type != "cpu" or max(groups) == 1)
+    return "bf16" if pays and computes_bf16(device) else "fp32"
+
+
+def computes_bf16(device: torch.device) -> bool:
+    """Tell whether the device has instructions for bfloat16 products, rather than emulating them."""
+    if device.type == "cuda":
+        return torch.cuda.is_bf16_supported(including_emulation=False)
+    return device.type == "cpu" and torch.cpu._is_avx512_bf16_supported()
+
+
+@contextmanager
+def threads_for(model: nn.Module) -> Iterator[None]:
+    """Use one thread for a network without convolutions, whatever number is set; every one of them otherwise.
+
+    Its products are so small that waking a second thread takes longer than the whole of them.
+    """
+    given = torch.get_num_threads()
+    torch.set_num_threads(given if has_convolutions(model) else 1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(given)
+
+
+def has_convolutions(model: nn.Module) -> bool:
+    """Tell whether any layer is a 2-D convolution."""
+    return any(isinstance(module, nn.Conv2d) for module in model.modules())
+
+
+@contextmanager
+def lean(model: nn.Module) -> Iterator[None]:
+    """Make two slow places of a channels-last network fast while it trains; nothing stays on the model afterwards.
+
+    Dropout draws its mask 16 bits at a time (torch draws a float for each element: a seventh of a step of the MNIST
+    example). The gradient that comes back through a flatten is put into the layout of the layer below at once (max
+    pooling's own conversion takes ten times as long).
+    """
+    dropouts = [module for module in model.modules() if type(module) is nn.Dropout]
+    flattens = [module for module in model.modules() if isinstance(module, nn.Flatten)]
+    hooks = [module.register_forward_pre_hook(_keep_channels_last) for module in flattens]
+    for module in dropouts:
+        module.forward = partial(_dropout, module)  # type: ignore[method-assign]
+    try:
+        yield
+    finally:
+        for hook in hooks:
+            hook.remove()
+        for module in dropouts:
+            del module.forward
+
+
+def _dropout(module: nn.Dropout, values: torch.Tensor) -> torch.Tensor:
+    """Do what `nn.Dropout` does; the rate is rounded to 1/65536, and the scale follows the rounded rate."""
+    if not module.training or not 0 < module.p < 1 or values.device.type != "cpu":
+        return nn.functional.dropout(values, module.p, module.training)
+    count = values.numel()
+    bits = torch.empty(-(-count // 4), dtype=torch.int64).random_(-(2**63), None).view(torch.int16)[:count]
+    dropped = round(module.p * 2**16)
+    kept = bits.as_strided(values.shape, values.stride()) >= dropped - 2**15
+    return values * kept.to(values.dtype).mul_(2**16 / (2**16 - dropped))
+
+
+def _keep_channels_last(module: nn.Module, inputs: tuple[torch.Tensor, ...]) -> None:
+    (values,) = inputs
+    if values.requires_grad and values.dim() == 4 and values.is_contiguous(memory_format=torch.channels_last):
+        values.register_hook(lambda gradient: gradient.contiguous(memory_format=torch.channels_last))

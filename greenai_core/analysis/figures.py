@@ -1,0 +1,131 @@
+"""What each figure of a record is: how it is called and shown, which way is better, and where it may be compared."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from greenai_core import units
+from greenai_core.errors import BadInput
+from greenai_core.units import Quantity
+
+Key = Literal["quality", "training", "inference"]
+
+SIGNS: dict[str, str] = {"measured": "●", "apportioned": "◐", "estimated": "○"}
+"""How an energy was obtained, as one sign: filled, half, hollow."""
+
+
+@dataclass(frozen=True)
+class Figure:
+    """One figure of a record.
+
+    `short` is the title where there is little room. `key` names the comparability key without which two values of it
+    must not be ranked; None: they always may. `kind_column` is the column that says how an energy figure was obtained;
+    kinds are never ranked together either.
+    """
+
+    column: str
+    title: str
+    quantity: Quantity
+    maximize: bool
+    key: Key | None = None
+    kind_column: str | None = None
+    help: str = ""
+    short: str = ""
+
+    @property
+    def brief(self) -> str:
+        """The short title, where there is one."""
+        return self.short or self.title
+
+    def text(self, value: float | None) -> str:
+        """Write a value of this figure with its unit."""
+        return self.quantity.text(value)
+
+
+_TRAIN, _INFER = "energy_train_kind", "energy_inference_kind"
+
+FIGURES: dict[str, Figure] = {
+    figure.column: figure
+    for figure in (
+        Figure(
+            "accuracy_val",
+            "Validation accuracy",
+            units.FRACTION,
+            True,
+            "quality",
+            help="used for every choice",
+            short="Validation",
+        ),
+        Figure(
+            "accuracy",
+            "Test accuracy",
+            units.FRACTION,
+            True,
+            "quality",
+            help="reported, never used to choose",
+            short="Test",
+        ),
+        Figure("f1_macro", "Macro F1 (test)", units.FRACTION, True, "quality"),
+        Figure("params", "Parameters", units.COUNT, False, help="stored weights"),
+        Figure("nonzero_params", "Non-zero parameters", units.COUNT, False),
+        Figure("macs", "MACs", units.MACS, False, help="multiply-accumulates of one prediction"),
+        Figure(
+            "size_bytes", "File size", units.BYTES, False, help="of the deployed file; 1 KB = 1024 bytes", short="Size"
+        ),
+        Figure(
+            "latency_ms", "Latency", units.MILLISECONDS, False, "inference", help="median of one prediction, batch 1"
+        ),
+        Figure("throughput", "Throughput", units.RATE, True, "inference", help="predictions per second, in batches"),
+        Figure(
+            "energy_train_j",
+            "Training energy",
+            units.ENERGY,
+            False,
+            "training",
+            _TRAIN,
+            "making the model from nothing",
+        ),
+        Figure(
+            "energy_per_sample_j",
+            "Inference energy",
+            units.ENERGY,
+            False,
+            "inference",
+            _INFER,
+            "per prediction, in batches",
+        ),
+        Figure(
+            "energy_per_sample_b1_j",
+            "Inference energy, batch 1",
+            units.ENERGY,
+            False,
+            "inference",
+            _INFER,
+            "per prediction",
+        ),
+        Figure("carbon_train_g", "Training carbon", units.CARBON, False, "training", _TRAIN),
+        Figure("cpu_s", "Processor time of training", units.SECONDS, False, "training"),
+    )
+}
+"""What runs are ranked and compared by."""
+
+FACTS: dict[str, Figure] = {
+    fact.column: fact
+    for fact in (
+        Figure("energy_spent_j", "Energy of this run", units.ENERGY, False, None, _TRAIN, "measuring included"),
+        Figure("wall_s", "Duration", units.SECONDS, False, help="of the whole run"),
+    )
+}
+"""What is told of a run but says nothing about its model: a run whose stages were stored already costs less of both."""
+
+
+def figure(column: str) -> Figure:
+    """Return the figure by which runs may be ranked.
+
+    Raises:
+        BadInput: no figure has that name; the sentence lists those there are.
+    """
+    if column not in FIGURES:
+        raise BadInput(f"unknown objective {column!r}; known: {', '.join(FIGURES)}")
+    return FIGURES[column]

@@ -1,0 +1,179 @@
+"""Which runs cannot be beaten, among those that can be compared at all.
+
+Dominance is moocore's (https://multi-objective.github.io/moocore/python/), an O(n log n) sweep for up to three
+objectives. What may be compared is decided by the comparability keys of the records, never by this module's reader.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import moocore
+import numpy as np
+import pandas as pd
+
+from greenai_core.analysis.figures import Figure, figure
+from greenai_core.spec import digest
+
+POINT = 0.01
+"""One percentage point of accuracy."""
+
+CHOSEN_BY = "accuracy_val"
+"""Every choice is made on validation, whatever is shown: the test split can only tell once it has not been asked."""
+
+
+@dataclass(frozen=True, eq=False)
+class Front:
+    """Runs that may be ranked against each other, and which of them no other run beats on every objective.
+
+    `table` holds one row per comparable run; `mask` (n,) is True where the run is on the front. `keys` maps each
+    column that had to be equal to the value that all rows share.
+    """
+
+    keys: dict[str, str]
+    objectives: tuple[str, ...]
+    table: pd.DataFrame
+    mask: np.ndarray
+
+    @property
+    def id(self) -> str:
+        """Six hex digits that name this group in links."""
+        return digest(self.keys)[:6]
+
+    @property
+    def points(self) -> pd.DataFrame:
+        """The rows on the front."""
+        return self.table[self.mask]
+
+    def to_json(self) -> dict[str, Any]:
+        """Return keys, objectives and the points of the front, best first objective first."""
+        first = figure(self.objectives[0])
+        ordered = self.points.sort_values(first.column, ascending=not first.maximize, kind="stable")
+        shown = ["dataset", "model", "technique", "seed", *self.objectives]
+        points = [
+            {"run_ids": [row["run_id"]], **{k: row[k] for k in shown}}
+            for row in ordered.astype(object).to_dict("records")
+        ]
+        return {"keys": self.keys, "objectives": list(self.objectives), "compared": len(self.table), "points": points}
+
+
+@dataclass(frozen=True)
+class Pick:
+    """A run worth naming: `reference` is what the most accurate comparable run has, `compared` how many there were.
+
+    It was chosen by `accuracy_val`; `accuracy` (test; None if unknown) is only told.
+    """
+
+    run_id: str
+    figure: Figure
+    value: float
+    reference: float
+    accuracy_val: float
+    accuracy: float | None
+    kind: str | None
+    compared: int
+
+
+def front_mask(values: np.ndarray, maximize: Sequence[bool]) -> np.ndarray:
+    """Return which rows of `values` (n, k) no other row dominates, as a bool array (n,); equal rows stay together.
+
+    Raises:
+        ValueError: a value is NaN, or `maximize` does not have one entry per column.
+    """
+    values = np.ascontiguousarray(values, dtype=float)
+    if values.ndim != 2 or values.shape[1] != len(maximize):
+        raise ValueError(f"expected an array (n, {len(maximize)}), got {values.shape}")
+    if np.isnan(values).any():
+        raise ValueError("an unknown value cannot be ranked; leave out rows with NaN")
+    if len(values) == 0:
+        return np.zeros(0, dtype=bool)
+    return np.asarray(moocore.is_nondominated(values, maximise=list(maximize), keep_weakly=True), dtype=bool)
+
+
+def fronts(table: pd.DataFrame, objectives: Sequence[str], dataset: str | None = None) -> list[Front]:
+    """Group succeeded runs by what makes `objectives` comparable and find the front of each group.
+
+    Rows that lack an objective, or the key under which it may be compared, are in no group; `lacking` counts them.
+
+    Args:
+        table: as of `greenai_core.store.records.table`.
+        objectives: names of figures, each with its own sense.
+        dataset: only runs on this data set.
+
+    Returns:
+        The groups, those with most runs of this store first, then the larger ones.
+
+    Raises:
+        BadInput: an objective is unknown.
+    """
+    wanted = [figure(name) for name in objectives]
+    runs = _candidates(table, dataset)
+    columns = _key_columns(wanted)
+    complete = runs.dropna(subset=[*objectives, *columns])
+    if complete.empty:
+        return []
+    groups = complete.groupby(columns, sort=False) if columns else [((), complete)]
+    found = [
+        Front(
+            keys={column: str(value) for column, value in zip(columns, key, strict=True)},
+            objectives=tuple(objectives),
+            table=rows,
+            mask=front_mask(rows[list(objectives)].to_numpy(float), [f.maximize for f in wanted]),
+        )
+        for key, rows in groups
+    ]
+    return sorted(found, key=lambda front: (-int((front.table["origin"] == "own").sum()), -len(front.table), front.id))
+
+
+def lacking(table: pd.DataFrame, objectives: Sequence[str], dataset: str | None = None) -> int:
+    """Count the succeeded runs that are in no group because an objective or its key is unknown."""
+    columns = [*objectives, *_key_columns([figure(name) for name in objectives])]
+    return int(_candidates(table, dataset)[columns].isna().any(axis=1).sum())
+
+
+def most_accurate(table: pd.DataFrame) -> Pick | None:
+    """Return the run of the first comparable group that is most accurate on validation, or None where there is none."""
+    groups = fronts(table, [CHOSEN_BY])
+    if not groups:
+        return None
+    rows = groups[0].table
+    return _pick(rows.loc[rows[CHOSEN_BY].idxmax()], figure(CHOSEN_BY), rows)
+
+
+def cheapest(table: pd.DataFrame, cost: str, within: float = POINT) -> Pick | None:
+    """Return the run with the least `cost` among those within `within` of the best validation accuracy of its group."""
+    groups = fronts(table, [CHOSEN_BY, cost])
+    if not groups:
+        return None
+    wanted, rows = figure(cost), groups[0].table
+    near = rows[rows[CHOSEN_BY] >= rows[CHOSEN_BY].max() - within]
+    return _pick(near.loc[near[cost].idxmax() if wanted.maximize else near[cost].idxmin()], wanted, rows)
+
+
+def _pick(chosen: pd.Series, wanted: Figure, compared: pd.DataFrame) -> Pick:
+    best = compared.loc[compared[CHOSEN_BY].idxmax()]
+    return Pick(
+        run_id=chosen["run_id"],
+        figure=wanted,
+        value=float(chosen[wanted.column]),
+        reference=float(best[wanted.column]),
+        accuracy_val=float(chosen[CHOSEN_BY]),
+        accuracy=None if pd.isna(chosen["accuracy"]) else float(chosen["accuracy"]),
+        kind=str(chosen[wanted.kind_column]) if wanted.kind_column else None,
+        compared=len(compared),
+    )
+
+
+def _candidates(table: pd.DataFrame, dataset: str | None) -> pd.DataFrame:
+    chosen = table["status"] == "succeeded"
+    if dataset is not None:
+        chosen &= table["dataset"] == dataset
+    return table[chosen]
+
+
+def _key_columns(objectives: Sequence[Figure]) -> list[str]:
+    keys = {f"{objective.key}_key" for objective in objectives if objective.key}
+    kinds = {objective.kind_column for objective in objectives if objective.kind_column}
+    return sorted(keys) + sorted(kinds)

@@ -1,0 +1,85 @@
+"""Tables for people: one unit per column, stated in its heading, so that numbers can be sorted and read."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import pandas as pd
+
+from greenai_core.analysis.figures import FIGURES, SIGNS, Figure
+
+WORDS = {
+    "technique": "Technique",
+    "model": "Model",
+    "dataset": "Data set",
+    "sparsity": "Sparsity",
+    "temperature": "Temperature",
+    "seed": "Seed",
+    "origin": "Origin",
+    "created_at": "Created",
+    "run_id": "Run",
+}
+
+RUN_COLUMNS = (
+    "technique",
+    "model",
+    "sparsity",
+    "seed",
+    "accuracy_val",
+    "accuracy",
+    "size_bytes",
+    "energy_train_j",
+    "energy_per_sample_j",
+    "latency_ms",
+    "macs",
+    "params",
+    "nonzero_params",
+    "temperature",
+    "dataset",
+    "origin",
+    "created_at",
+    "run_id",
+)
+"""What a table of runs shows, in this order."""
+
+
+@dataclass(frozen=True)
+class Column:
+    """One column as shown: its heading with the unit, what it means, and how many decimals a number has."""
+
+    heading: str
+    help: str = ""
+    decimals: int | None = None
+
+
+def shown(runs: pd.DataFrame) -> tuple[pd.DataFrame, dict[str, Column]]:
+    """Scale the figures of `runs` to one unit per column; each energy is followed by how it was obtained.
+
+    Returns:
+        The table, with the columns of `RUN_COLUMNS` and the kinds, and how each column is headed.
+    """
+    parts: dict[str, pd.Series] = {}
+    headings: dict[str, Column] = {}
+    for name in RUN_COLUMNS:
+        figure = FIGURES.get(name)
+        if figure is None:
+            values = pd.to_datetime(runs[name], utc=True, format="ISO8601") if name == "created_at" else runs[name]
+            parts[name], headings[name] = values, Column(WORDS[name])
+            continue
+        parts[name], headings[name] = _scaled(runs[name], figure)
+        if figure.kind_column:
+            kinds = runs[figure.kind_column]
+            parts[f"{name}_kind"] = kinds.map(lambda kind: f"{SIGNS[kind]} {kind}", na_action="ignore")
+            headings[f"{name}_kind"] = Column("How", f"how the {figure.title.lower()} was obtained")
+    return pd.DataFrame(parts), headings
+
+
+def _scaled(values: pd.Series, figure: Figure) -> tuple[pd.Series, Column]:
+    unit = figure.quantity.common_unit(values)
+    scaled = values.astype(float) / unit.size
+    median = scaled.abs().median()
+    decimals = 0 if not unit.name or median >= 1000 else 1 if median >= 100 else 2
+    heading = (
+        f"{figure.brief} ({unit.name})" if unit.name and figure.title not in unit.name else unit.name or figure.brief
+    )
+    return scaled, Column(heading, figure.help, decimals)

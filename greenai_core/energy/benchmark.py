@@ -1,0 +1,152 @@
+"""Joules of a call that is too short to measure: repeated in several windows, until the mean is known well."""
+
+from __future__ import annotations
+
+import math
+import statistics
+import time
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from typing import Protocol
+
+from greenai_core.energy.window import Window
+
+CI_LIMIT = 0.05
+"""Relative half-width of the 95 % interval that is aimed at."""
+
+LOOK_EVERY_S = 0.01
+"""How often the clock of a window is looked at; looking costs as much as the smallest calls."""
+
+
+@dataclass(frozen=True)
+class EnergyStats:
+    """Joules per unit over several windows.
+
+    Attributes:
+        j_per_unit: mean over the windows; None if a window has none.
+        ci95_j: half-width of the 95 % t-interval of that mean; None for a single window.
+        cv: standard deviation over mean.
+        repeats: number of windows.
+        n_iter: number of calls in all windows.
+        latency_median_s: median wall time of one call.
+        quality: every flag of the windows, and high_cv if the interval is wider than `CI_LIMIT`, or unknown.
+        windows: the windows themselves.
+    """
+
+    j_per_unit: float | None
+    ci95_j: float | None
+    cv: float | None
+    repeats: int
+    n_iter: int
+    latency_median_s: float
+    quality: tuple[str, ...]
+    windows: tuple[Window, ...]
+
+
+class Countable(Protocol):
+    """An open window of the meter."""
+
+    def count(self, n_iter: int, units: float) -> None:
+        """Say how often the work was repeated and how many units that made."""
+        ...
+
+    @property
+    def closed(self) -> Window:
+        """The window, once it is closed."""
+        ...
+
+
+def benchmark(
+    open_window: Callable[[], AbstractContextManager[Countable]],
+    fn: Callable[[], object],
+    units_per_call: float,
+    *,
+    min_window_s: float,
+    repeats: int,
+    warmup_s: float,
+    max_total_s: float,
+) -> EnergyStats:
+    """Repeat `fn` in windows; see `greenai_core.energy.meter.EnergyMeter.benchmark`."""
+    per_look = max(1, int(LOOK_EVERY_S / _warm_up(fn, warmup_s)))
+    deadline = time.perf_counter() + max_total_s
+    windows: list[Window] = []
+    latencies: list[float] = []
+    while not _enough(windows, repeats, deadline):
+        with open_window() as opened:
+            durations = _fill(fn, per_look, min_window_s, deadline)
+            opened.count(len(durations), len(durations) * units_per_call)
+        windows.append(opened.closed)
+        latencies += durations
+    return _summary(windows, latencies)
+
+
+def t_interval(values: Sequence[float], confidence: float = 0.95) -> float | None:
+    """Return the half-width of Student's t-interval of the mean; None for fewer than two values."""
+    if len(values) < 2:
+        return None
+    from scipy.special import stdtrit
+
+    quantile = float(stdtrit(len(values) - 1, (1 + confidence) / 2))
+    return quantile * statistics.stdev(values) / math.sqrt(len(values))
+
+
+def _warm_up(fn: Callable[[], object], seconds: float) -> float:
+    """Call `fn` for so long, at least once; returns the wall seconds of the last call, never 0."""
+    start = time.perf_counter()
+    while True:
+        before = time.perf_counter()
+        fn()
+        now = time.perf_counter()
+        if now - start >= seconds:
+            return max(now - before, 1e-9)
+
+
+def _fill(fn: Callable[[], object], per_look: int, min_window_s: float, deadline: float) -> list[float]:
+    """Call `fn` until the window has its CPU-seconds or the deadline has passed; returns each call's wall seconds."""
+    durations: list[float] = []
+    start = time.process_time()
+    while True:
+        for _ in range(per_look):
+            before = time.perf_counter()
+            fn()
+            durations.append(time.perf_counter() - before)
+        if time.process_time() - start >= min_window_s or time.perf_counter() >= deadline:
+            return durations
+
+
+def _enough(windows: Sequence[Window], repeats: int, deadline: float) -> bool:
+    if not windows:
+        return False
+    if time.perf_counter() + windows[-1].wall_s > deadline:
+        return True
+    return len(windows) >= repeats and not _wide(windows)
+
+
+def _wide(windows: Sequence[Window]) -> bool:
+    values = _known(windows)
+    half = t_interval(values)
+    return half is None or half > CI_LIMIT * statistics.mean(values)
+
+
+def _known(windows: Sequence[Window]) -> list[float]:
+    return [window.j_per_unit for window in windows if window.j_per_unit is not None]
+
+
+def _summary(windows: Sequence[Window], latencies: Sequence[float]) -> EnergyStats:
+    values = _known(windows)
+    complete = len(values) == len(windows)
+    mean = statistics.mean(values) if complete else None
+    flags = dict.fromkeys(flag for window in windows for flag in window.quality)
+    if _wide(windows):
+        flags["high_cv"] = None
+    return EnergyStats(
+        j_per_unit=mean,
+        ci95_j=t_interval(values) if complete else None,
+        cv=statistics.stdev(values) / mean if mean and len(values) > 1 else None,
+        repeats=len(windows),
+        n_iter=len(latencies),
+        latency_median_s=statistics.median(latencies),
+        quality=tuple(flags),
+        windows=tuple(windows),
+    )

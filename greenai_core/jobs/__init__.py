@@ -1,0 +1,1 @@
+"""Runs in the background: the queue, who works on it, and who may add to it."""

@@ -1,0 +1,1 @@
+"""Network architectures: one file is one model."""

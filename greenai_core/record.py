@@ -1,0 +1,133 @@
+"""What came out: the frozen result of one run. Every number has its unit in its name; unknown is None, never 0."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any, Literal
+
+from pydantic import Field, computed_field
+
+from greenai_core.spec import Frozen, digest
+
+EnergyKind = Literal["measured", "apportioned", "estimated"]
+
+
+class StageRecord(Frozen):
+    """What one stage of the recipe cost when it ran, and what it left behind."""
+
+    name: str
+    key: str = Field(description="prefix-cache key of the checkpoint after this stage")
+    dataset: str
+    model: str
+    epochs: int = Field(description="passes over the training images; 0: nothing was trained")
+    images: int = Field(description="training images of one epoch")
+    macs: int | None = Field(description="multiply-accumulates of one forward pass of the network the stage was given")
+    params: int
+    nonzero_params: int
+    accuracy_val: float | None = Field(description="validation accuracy after the stage, in [0, 1]")
+    extra_macs: int = Field(0, description="multiply-accumulates besides training: forward passes of a teacher")
+    energy_j: float | None = Field(
+        description="joules of the stage when it ran; without its teacher and without watching the validation accuracy"
+    )
+    cpu_s: float
+    wall_s: float
+    cached: bool = Field(description="True: taken from the store, the figures are those of the run that made it")
+    training_key: str = Field(description="comparability key of energy_j")
+    window: dict[str, Any] = Field(description="the energy window of the stage, see greenai_core.energy.meter.Window")
+    curve: tuple[dict[str, float], ...] = Field((), description="per epoch: epoch, loss, accuracy_val, lr, energy_j")
+    teacher: tuple[StageRecord, ...] = Field((), description="stages of the teacher that this stage was taught by")
+
+
+def with_teachers(stages: Sequence[StageRecord]) -> Iterator[StageRecord]:
+    """Yield each stage, followed by those of its teachers."""
+    for stage in stages:
+        yield stage
+        yield from with_teachers(stage.teacher)
+
+
+class Comparability(Frozen):
+    """Points may be ranked against each other where the keys of the quantities compared are equal."""
+
+    quality: str
+    training: str | None
+    inference: str | None
+
+
+class InferenceMeasurement(Frozen):
+    """One timing of a model: what it was measured with and what came out."""
+
+    inference_key: str
+    measured_at: str
+    runtime: str = Field(description="onnxruntime or torch, with its version")
+    threads: int
+    throughput_batch: int
+    latency_ms: float = Field(description="median of one forward pass at batch 1")
+    throughput: float = Field(description="samples per second at throughput_batch")
+    energy_per_sample_j: float | None = Field(description="joules per sample at throughput_batch")
+    energy_per_sample_ci95_j: float | None = Field(None, description="half-width of the 95 % t-interval")
+    energy_per_sample_b1_j: float | None = Field(description="joules per sample at batch 1")
+    energy_per_sample_b1_ci95_j: float | None = Field(None, description="half-width of the 95 % t-interval")
+    energy_kind: EnergyKind
+    quality: tuple[str, ...] = Field((), description="flags: too_short, shared_machine, high_cv")
+    windows: tuple[dict[str, Any], ...] = Field(description="the energy windows behind the joules")
+    environment: dict[str, Any]
+
+
+class Record(Frozen):
+    """The result of a run; the keys are a contract with scripts (README, "The record")."""
+
+    schema_version: Literal[1] = 1
+    run_id: str
+    spec_id: str
+    status: Literal["succeeded", "failed", "aborted"]
+    created_at: str = Field(description="UTC, ISO 8601")
+    dataset: str
+    model: str
+    recipe: tuple[dict[str, Any], ...]
+    seed: int
+    spec: dict[str, Any] = Field(description="the complete spec, measurement included")
+
+    accuracy: float | None = Field(None, description="test split, [0, 1]; reported, never used to choose")
+    accuracy_val: float | None = Field(None, description="validation split, [0, 1]; every choice uses this one")
+    accuracy_train: float | None = None
+    f1_macro: float | None = Field(None, description="test split")
+    confusion: tuple[tuple[int, ...], ...] | None = Field(None, description="test split; rows are true classes")
+
+    params: int | None = None
+    nonzero_params: int | None = None
+    macs: int | None = Field(None, description="multiply-accumulates of one forward pass, batch 1, dense")
+    size_bytes: int | None = Field(None, description="bytes of the file that would be deployed")
+
+    latency_ms: float | None = None
+    throughput: float | None = None
+    energy_train_j: float | None = Field(
+        None, description="making the model from nothing; cached stages and teacher included"
+    )
+    energy_spent_j: float | None = Field(None, description="all that this run spent, measuring included")
+    energy_per_sample_j: float | None = None
+    energy_per_sample_b1_j: float | None = None
+    energy_train_kind: EnergyKind | None = None
+    energy_inference_kind: EnergyKind | None = None
+    carbon_train_g: float | None = None
+    carbon_intensity: dict[str, Any] | None = Field(None, description="g_per_kwh, level, source, year")
+    cpu_s: float | None = Field(None, description="CPU-seconds of making the model")
+    wall_s: float | None = Field(None, description="seconds this run took, measuring included")
+
+    comparability: Comparability | None = None
+    environment: dict[str, Any] = Field(default_factory=dict)
+    stages: tuple[StageRecord, ...] = ()
+    measurements: tuple[InferenceMeasurement, ...] = ()
+    provenance: dict[str, Any] = Field(default_factory=dict)
+    notes: dict[str, str] = Field(default_factory=dict, description="why a field is None, by field")
+
+    @computed_field  # type: ignore[prop-decorator]
+    @property
+    def energy_kind(self) -> EnergyKind | None:
+        """The kind of `energy_train_j`."""
+        return self.energy_train_kind
+
+    @computed_field  # type: ignore[prop-decorator]
+    @property
+    def comparability_key(self) -> str | None:
+        """One key for everything: equal where quality, training and inference are all comparable."""
+        return digest(self.comparability.model_dump()) if self.comparability else None

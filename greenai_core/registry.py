@@ -1,0 +1,170 @@
+"""One module is one entry: data sets, models and techniques are found by scanning their package.
+
+An entry is a pydantic model whose fields are at once the hyper-parameters, the form, the JSON and the
+documentation. A technique is written as such a class. A data set or a model is written as a function, and its
+keyword-only parameters become the fields. The module's name is the entry's name everywhere.
+
+Nothing here imports torch, and no entry does so before its work begins: the catalogue, the forms and the check of a
+spec must answer at once, in processes that never train.
+"""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+import pkgutil
+import re
+from collections.abc import Callable, Iterator, Mapping
+from functools import cache
+from typing import Any, ClassVar, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, SerializerFunctionWrapHandler, create_model, model_serializer
+
+from greenai_core.errors import BadInput
+
+Kind = Literal["datasets", "models", "techniques"]
+KINDS: tuple[Kind, ...] = ("datasets", "models", "techniques")
+
+
+class Entry(BaseModel):
+    """A named, frozen set of parameters; equal parameters are equal entries."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    version: ClassVar[int] = 1
+    """Raised when the behaviour changes, so that stored checkpoints of the old behaviour are not used."""
+
+    changeable: ClassVar[bool] = False
+    """Whether the same parameters can stand for something else tomorrow, as files in a folder do."""
+
+    @classmethod
+    def entry_name(cls) -> str:
+        """Return the module's name, which is the name in forms, specs, records and on the command line."""
+        return cls.__module__.rpartition(".")[2]
+
+    @property
+    def name(self) -> str:
+        """The entry's name."""
+        return self.entry_name()
+
+    @model_serializer(mode="wrap")
+    def _with_name(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        return {"name": self.name, **handler(self)}
+
+    @classmethod
+    def from_json(cls, parameters: Mapping[str, Any]) -> Self:
+        """Check `parameters` (without the name) and build the entry."""
+        return cls.model_validate(dict(parameters))
+
+    @classmethod
+    def describe(cls) -> dict[str, Any]:
+        """Describe the entry: name, title, summary, family, source, version, needs, gives, parameters (JSON schema).
+
+        Needs and gives are facts that order a recipe; only techniques have any.
+        """
+        text = inspect.getdoc(cls) or ""
+        title, _, summary = text.partition("\n")[0].partition(": ")
+        return {
+            "name": cls.entry_name(),
+            "title": title,
+            "summary": summary,
+            "family": _line(text, "Family"),
+            "source": _line(text, "Source"),
+            "version": cls.version,
+            "needs": [],
+            "gives": [],
+            "parameters": cls.model_json_schema(),
+        }
+
+
+class FunctionEntry(Entry):
+    """An entry written as a function; its positional parameters come from the run, its keywords from the spec."""
+
+    function: ClassVar[Callable[..., Any]]
+
+    def __call__(self, *args: Any) -> Any:
+        """Call the function on `args` with this entry's parameters."""
+        keywords = {field: getattr(self, field) for field in type(self).model_fields}
+        return type(self).function(*args, **keywords)
+
+
+def _line(docstring: str, label: str) -> str:
+    """Return the text after ``label:`` in a docstring, its indented continuation lines included."""
+    found = re.search(rf"^{label}: (.+(?:\n[ \t]+.+)*)", docstring, re.MULTILINE)
+    return re.sub(r"\s+", " ", found.group(1)) if found else ""
+
+
+def _from_function(function: Callable[..., Any], version: int, changeable: bool) -> type[FunctionEntry]:
+    keywords = [p for p in inspect.signature(function).parameters.values() if p.kind is p.KEYWORD_ONLY]
+    fields: dict[str, Any] = {p.name: (p.annotation, ... if p.default is p.empty else p.default) for p in keywords}
+    entry = create_model(
+        function.__name__,
+        __base__=FunctionEntry,
+        __module__=function.__module__,
+        __doc__=inspect.getdoc(function),
+        **fields,
+    )
+    entry.function = staticmethod(function)
+    entry.version = version
+    entry.changeable = changeable
+    return entry
+
+
+@cache
+def names(kind: Kind) -> tuple[str, ...]:
+    """Return the names of all entries of one kind, sorted, without importing any of them."""
+    package = importlib.import_module(f"greenai_core.{kind}")
+    return tuple(sorted(m.name for m in pkgutil.iter_modules(package.__path__) if not m.name.startswith("_")))
+
+
+@cache
+def entry(kind: Kind, name: str) -> type[Entry]:
+    """Return one entry's class.
+
+    Raises:
+        BadInput: there is none of that name; the sentence lists those there are.
+    """
+    if name not in names(kind):
+        raise BadInput(f"unknown {kind.removesuffix('s')} {name!r}; known: {', '.join(names(kind))}")
+    module = importlib.import_module(f"greenai_core.{kind}.{name}")
+    (public,) = module.__all__
+    declared: Any = getattr(module, public)
+    if inspect.isfunction(declared):
+        return _from_function(declared, getattr(module, "VERSION", 1), getattr(module, "CHANGEABLE", False))
+    found: type[Entry] = declared
+    return found
+
+
+def parse(kind: Kind, value: Any) -> Entry:
+    """Build an entry from its JSON form ``{"name": ..., **parameters}``; an entry is returned as it is.
+
+    Raises:
+        ValueError: no name, an unknown name (`BadInput`), or parameters that are refused (`pydantic.ValidationError`,
+            whose locations pydantic merges into those of an enclosing model).
+    """
+    if isinstance(value, Entry):
+        return value
+    if not isinstance(value, Mapping) or not isinstance(value.get("name"), str):
+        raise BadInput(f'expected an object with a "name"; known {kind}: {", ".join(names(kind))}')
+    return entry(kind, value["name"]).from_json({k: v for k, v in value.items() if k != "name"})
+
+
+def entries(*values: Any) -> Iterator[Entry]:
+    """Yield every entry among `values` and inside their fields, however deep: a spec's, a teacher's."""
+    for value in values:
+        if isinstance(value, Entry):
+            yield value
+        if isinstance(value, BaseModel):
+            yield from entries(*(getattr(value, field) for field in type(value).model_fields))
+        elif isinstance(value, tuple | list):
+            yield from entries(*value)
+
+
+def versions(*values: BaseModel) -> dict[str, int]:
+    """Return the version of every entry among `values` and inside their fields, by name."""
+    return {entry.name: entry.version for entry in entries(*values)}
+
+
+def catalog() -> dict[str, list[dict[str, Any]]]:
+    """Describe every entry of every kind."""
+    return {kind: [entry(kind, name).describe() for name in names(kind)] for kind in KINDS}

@@ -1,0 +1,1 @@
+"""Where records, checkpoints and published tables are kept."""

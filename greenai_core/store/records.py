@@ -1,0 +1,229 @@
+"""Records: kept, found again, and shown as one table.
+
+What a record of the bank was measured with can be supplemented here: `remeasure` stores it anew under its run_id, and
+a record of this store wins over one of the bank with the same run_id.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import uuid
+from collections.abc import Mapping, Sequence
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any, Literal
+
+import sqlalchemy as sa
+
+from greenai_core import registry
+from greenai_core.energy.machine import cores_usable, machine_id
+from greenai_core.errors import BadInput
+from greenai_core.record import Record
+from greenai_core.settings import settings
+from greenai_core.spec import Measurement, Spec, digest
+from greenai_core.store import artifacts, bank
+from greenai_core.store.rows import FLAT, from_row, to_row
+from greenai_core.store.schema import RUN_COLUMNS, meta, reading, run, writing
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from greenai_core.jobs.access import Access
+
+Origin = Literal["all", "own", "bank"]
+
+PLAIN_TRAINING = ("train", "fine_tune")
+"""Stages that no technique is named after."""
+
+_PROFILES = ("none", "quick", "full")
+
+
+def save(record: Record) -> None:
+    """Store a record; one with the same run_id is replaced.
+
+    Raises:
+        BadInput: the store cannot be written; nothing is stored.
+    """
+    with writing() as connection:
+        insert(connection, record)
+
+
+def insert(connection: sa.Connection, *added: Record) -> None:
+    """Store records in a transaction that is open already, so that all of it happens or none of it."""
+    for record in added:
+        connection.execute(run.delete().where(run.c.run_id == record.run_id))
+        connection.execute(run.insert().values(to_row(record)))
+    _changed(connection)
+
+
+def load(run_id: str) -> Record:
+    """Return one record, of this store or of the bank.
+
+    Raises:
+        BadInput: there is none of that id.
+    """
+    with reading() as connection:
+        own = connection.execute(sa.select(run).where(run.c.run_id == run_id)).mappings().first()
+    row = own or bank.row(run_id)
+    if row is None:
+        raise BadInput(f"there is no record {run_id!r}; `python -m greenai_core records` lists them.")
+    return from_row(row)
+
+
+def answered(spec: Spec) -> Record | None:
+    """Return the newest record of this store that holds all that running `spec` here would find out, or None.
+
+    A record of another machine, or of entries whose behaviour has changed since, does not; nor does any record of a
+    data set whose content can change, since the spec alone does not say what it was then.
+    """
+    if any(entry.changeable for entry in registry.entries(spec)):
+        return None
+    same = sa.select(run).where(run.c.spec_id == spec.spec_id, run.c.status == "succeeded")
+    with reading() as connection:
+        rows = connection.execute(same.order_by(run.c.created_at.desc())).mappings().all()
+    here, versions = machine_id(settings().host_id), registry.versions(spec)
+    for record in map(from_row, rows):
+        stored = Measurement(**record.spec["measurement"])
+        used = stored.model_copy(update={"threads": record.provenance.get("threads", stored.threads)})
+        same_place = record.environment.get("machine_id") == here
+        same_entries = record.provenance.get("versions") == versions
+        if same_place and same_entries and measures_as_much(used, spec.measurement):
+            return record
+    return None
+
+
+def measures_as_much(stored: Measurement, wanted: Measurement) -> bool:
+    """Tell whether a run measured here as `stored` answers a request to measure as `wanted`.
+
+    Where threads are not stated, every core that this process may use is meant.
+    """
+    if _PROFILES.index(stored.profile) < _PROFILES.index(wanted.profile) or stored.device != wanted.device:
+        return False
+    every_core = cores_usable()
+    if (stored.threads or every_core) != (wanted.threads or every_core):
+        return False
+    return wanted.profile == "none" or stored.throughput_batch == wanted.throughput_batch
+
+
+def rows(origin: Origin = "all") -> list[tuple[str, Mapping[str, Any]]]:
+    """Return (origin, row) of every record, newest first; a row has the columns of `RUN_COLUMNS`."""
+    own: list[Mapping[str, Any]] = []
+    if origin != "bank":
+        with reading() as connection:
+            own = [dict(row) for row in connection.execute(sa.select(run)).mappings()]
+    mine = {row["run_id"] for row in own}
+    shipped = [] if origin == "own" else [row for row in bank.rows() if row["run_id"] not in mine]
+    tagged = [*(("own", row) for row in own), *(("bank", row) for row in shipped)]
+    return sorted(tagged, key=lambda item: str(item[1]["created_at"]), reverse=True)
+
+
+def every(origin: Origin = "all") -> tuple[Record, ...]:
+    """Return every record, newest first; remembered until the store changes."""
+    return _every(origin, version())
+
+
+@lru_cache(maxsize=2)
+def _every(origin: Origin, _version: str) -> tuple[Record, ...]:
+    return tuple(from_row(row) for _, row in rows(origin))
+
+
+def table(origin: Origin = "all") -> pd.DataFrame:
+    """Return one row per record, newest first, with every flat key of a record and the columns that follow from it.
+
+    Those are: origin ("own" or "bank"); technique (the last stage that is not plain training, else "dense");
+    techniques (all stages, "train > l1_channel_pruning > fine_tune"); sparsity (the largest of any stage, 0.0 if
+    none); temperature (NaN where nothing is distilled); quality_key, training_key, inference_key and
+    comparability_key; replicate_key (equal for runs that differ in the seed only); energy_kind. What is unknown is
+    missing (NaN, None); columns of numbers have a numeric type also where every value is missing.
+    """
+    import pandas as pd
+
+    columns = [*FLAT, *_SOURCES]
+    parts = []
+    if origin != "bank":
+        with reading() as connection:
+            own = connection.execute(sa.select(*(run.c[name] for name in columns))).all()
+        parts.append(pd.DataFrame.from_records(own, columns=columns).assign(origin="own"))
+    if origin != "own":
+        parts += [frame[columns].assign(origin="bank") for frame in bank.frames()]
+    parts = [part.astype(object) for part in parts if len(part)]
+    whole = pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=[*columns, "origin"])
+    whole = whole.drop_duplicates("run_id").sort_values("created_at", ascending=False, kind="stable", ignore_index=True)
+    texts = whole[list(_SOURCES)].where(whole[list(_SOURCES)].notna(), None)
+    derived = [_derive(*row) for row in texts.itertuples(index=False, name=None)]
+    whole = whole.drop(columns=list(_SOURCES)).join(pd.DataFrame.from_records(derived, columns=list(_DERIVED)))
+    return _typed(whole.assign(energy_kind=whole["energy_train_kind"]))
+
+
+def version() -> str:
+    """Return a value that changes whenever `table` would return something else; cheap enough to ask on every rerun."""
+    with reading() as connection:
+        own = connection.execute(sa.select(meta.c.value).where(meta.c.name == "runs_version")).scalar()
+    return digest([settings().database_url, own, bank.version()])
+
+
+def delete(run_ids: Sequence[str], access: Access) -> None:
+    """Delete own records and their models; checkpoints stay, since other runs may share them.
+
+    Raises:
+        ReadOnly: this caller may not.
+        BadInput: one of them is not a record of this store; nothing is deleted.
+    """
+    access.require()
+    with writing() as connection:
+        found = connection.execute(sa.select(run.c.run_id, run.c.provenance).where(run.c.run_id.in_(run_ids)))
+        known = {row.run_id: json.loads(row.provenance) for row in found}
+        for run_id in run_ids:
+            if run_id not in known:
+                raise BadInput(f"{run_id!r} is not a record of this store; nothing was deleted.")
+        connection.execute(run.delete().where(run.c.run_id.in_(run_ids)))
+        _changed(connection)
+    for provenance in known.values():  # after the commit: a record must never name a model that is gone
+        if model_uri := provenance.get("model_uri"):
+            artifacts.delete(model_uri)
+
+
+def _changed(connection: sa.Connection) -> None:
+    connection.execute(meta.delete().where(meta.c.name == "runs_version"))
+    connection.execute(meta.insert().values(name="runs_version", value=uuid.uuid4().hex))
+
+
+_SOURCES = ("recipe", "spec", "comparability")
+_KEYS = ("quality", "training", "inference")
+_DERIVED = (
+    "technique",
+    "techniques",
+    "sparsity",
+    "temperature",
+    *(f"{key}_key" for key in _KEYS),
+    "comparability_key",
+    "replicate_key",
+)
+
+
+@lru_cache(maxsize=65536)
+def _derive(recipe_json: str, spec_json: str, comparability_json: str | None) -> tuple[Any, ...]:
+    """Return the values of `_DERIVED`; remembered, since a table of old records is asked for again and again."""
+    recipe: list[dict[str, Any]] = json.loads(recipe_json)
+    names = [stage["name"] for stage in recipe]
+    techniques = [name for name in names if name not in PLAIN_TRAINING]
+    keys = json.loads(comparability_json) if comparability_json else None
+    spec = json.loads(spec_json)
+    return (
+        techniques[-1] if techniques else "dense",
+        " > ".join(names),
+        max((stage.get("sparsity", 0.0) for stage in recipe), default=0.0),
+        next((stage["temperature"] for stage in recipe if "temperature" in stage), math.nan),
+        *((keys[key] if keys else None) for key in _KEYS),
+        digest(keys) if keys else None,
+        digest({name: value for name, value in spec.items() if name not in ("seed", "measurement")}),
+    )
+
+
+def _typed(table: pd.DataFrame) -> pd.DataFrame:
+    whole_numbers = [name for name, kind in RUN_COLUMNS.items() if kind == "int"]
+    floats = [name for name, kind in RUN_COLUMNS.items() if kind == "float"]
+    incomplete = [name for name in whole_numbers if not len(table) or table[name].isna().any()]
+    complete = [name for name in whole_numbers if name not in incomplete]
+    types: dict[str, Any] = dict.fromkeys([*floats, *incomplete, "sparsity", "temperature"], "float64")
+    return table.astype(types | dict.fromkeys(complete, "int64"))

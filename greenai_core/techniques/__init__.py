@@ -1,0 +1,1 @@
+"""Ways to train or compress a model: one file is one technique."""

@@ -1,0 +1,93 @@
+"""The contract of a technique: a candidate goes in, a candidate comes out."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
+
+from pydantic import Field
+
+from greenai_core.registry import Entry
+
+if TYPE_CHECKING:
+    from greenai_core.candidate import Candidate
+    from greenai_core.context import Context
+
+Fact = Literal["trained", "float_weights", "dense", "artifact"]
+"""What can be said of a candidate; the order of a recipe is checked from these alone."""
+
+FRESH: frozenset[Fact] = frozenset({"float_weights", "dense"})
+"""What holds of a model that was just built."""
+
+
+class Technique(Entry):
+    """One step of a recipe: its fields are the hyper-parameters, `apply` does the work.
+
+    A technique imports torch inside its methods only, so that forms and specs need not.
+    """
+
+    needs: ClassVar[frozenset[Fact]] = frozenset()
+    """Facts that must hold before."""
+    gives: ClassVar[frozenset[Fact]] = frozenset()
+    """Facts that hold afterwards."""
+    takes: ClassVar[frozenset[Fact]] = frozenset()
+    """Facts that no longer hold afterwards."""
+
+    @abstractmethod
+    def apply(self, candidate: Candidate, ctx: Context) -> Candidate:
+        """Return the candidate after this step; call ``ctx.fit`` wherever something must be trained."""
+
+    @classmethod
+    def describe(cls) -> dict[str, Any]:
+        """Add `needs`, `gives` and `takes` to the description of an entry."""
+        return {
+            **super().describe(),
+            "needs": sorted(cls.needs),
+            "gives": sorted(cls.gives),
+            "takes": sorted(cls.takes),
+        }
+
+
+class Trains(Technique):
+    """The fields that every technique that trains has in common, handed to ``ctx.fit`` as they are."""
+
+    epochs: int = Field(5, ge=1, le=200, title="Epochs", description="passes over the training images")
+    lr: float = Field(
+        4e-3, gt=0, le=1, title="Peak learning rate", description="top of the one-cycle schedule of AdamW"
+    )
+    batch_size: int = Field(64, ge=1, le=4096, title="Batch size", description="images per optimizer step")
+    weight_decay: float = Field(0.01, ge=0, le=1, title="Weight decay", description="decoupled, as in AdamW")
+    augment: Literal["none", "shift", "flip_shift"] = Field(
+        "none", title="Augmentation", description="random shifts by up to two pixels, with or without mirroring"
+    )
+    precision: Literal["auto", "fp32", "bf16"] = Field(
+        "auto",
+        title="Precision",
+        description="auto: bfloat16 where the processor computes it and the network gains by it",
+    )
+
+    def fit_options(self) -> dict[str, Any]:
+        """Return the shared fields as keyword arguments of ``ctx.fit``."""
+        return {field: getattr(self, field) for field in Trains.model_fields}
+
+
+def check_order(recipe: Sequence[Technique]) -> None:
+    """Check that each stage finds what it needs.
+
+    Raises:
+        ValueError: a stage lacks a fact; the sentence names the stage and who could have given the fact.
+    """
+    facts: frozenset[Fact] = FRESH
+    for index, stage in enumerate(recipe):
+        for fact in sorted(stage.needs - facts):
+            taker = next((s.name for s in reversed(recipe[:index]) if fact in s.takes), None)
+            cure = f"put it before {taker}" if taker else f"put a stage that makes it {_words(fact)} before it"
+            raise ValueError(f"recipe.{index}: {stage.name} needs a model that is {_words(fact)}; {cure}")
+        facts = (facts - stage.takes) | stage.gives
+    if "trained" not in facts:
+        raise ValueError("recipe: nothing trains the model; add a train or distill stage")
+
+
+def _words(fact: Fact) -> str:
+    return {"float_weights": "in floating point", "artifact": "exported"}.get(fact, fact)

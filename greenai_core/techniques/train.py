@@ -1,0 +1,29 @@
+"""Train from random weights."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, ClassVar
+
+from greenai_core.techniques._base import Fact, Trains
+
+if TYPE_CHECKING:
+    from greenai_core.candidate import Candidate
+    from greenai_core.context import Context
+
+__all__ = ["Train"]
+
+
+class Train(Trains):
+    """Train: fit the network to the training images with cross-entropy.
+
+    Family: training
+    Source: AdamW, Loshchilov and Hutter 2019, https://arxiv.org/abs/1711.05101; one-cycle schedule, Smith and Topin
+        2018, https://arxiv.org/abs/1708.07120
+    """
+
+    needs: ClassVar[frozenset[Fact]] = frozenset({"float_weights"})
+    gives: ClassVar[frozenset[Fact]] = frozenset({"trained"})
+
+    def apply(self, candidate: Candidate, ctx: Context) -> Candidate:
+        """Train the candidate."""
+        return ctx.fit(candidate, **self.fit_options())

@@ -1,0 +1,214 @@
+"""The only training loop.
+
+The data set lies in memory as one normalised tensor. It is shuffled once per epoch with one gather, so that a batch
+is a view; augmentation works on whole batches. On small networks the loop around the network is what costs: nothing
+in it touches single samples.
+"""
+
+from __future__ import annotations
+
+import copy
+import math
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from functools import partial
+from itertools import pairwise
+from typing import TYPE_CHECKING
+
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+from greenai_core import acceleration
+from greenai_core.candidate import Candidate
+from greenai_core.errors import RunFailed
+
+if TYPE_CHECKING:
+    from greenai_core.context import Data
+
+VERSION = 1
+"""Part of every checkpoint's key: raise it when the same arguments would give other weights."""
+
+REPORT_EVERY_S = 0.25
+WARM_UP = 0.25
+"""Share of the steps during which the one-cycle learning rate rises."""
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Images (B, C, H, W) as the network saw them, labels (B,), and positions (B,) in the training split."""
+
+    images: torch.Tensor
+    labels: torch.Tensor
+    index: torch.Tensor
+
+
+Loss = Callable[[torch.Tensor, Batch], torch.Tensor]
+Validate = Callable[[nn.Module, str], float]
+"""Validation accuracy of a model in a precision; whoever meters a training can take its cost out of the bill."""
+Penalty = Callable[[nn.Module], torch.Tensor]
+
+
+@dataclass(frozen=True)
+class Step:
+    """How far `fit` is; `epoch` counts from 1, `accuracy_val` is set when an epoch is done."""
+
+    epoch: int
+    epochs: int
+    fraction: float
+    loss: float
+    lr: float
+    accuracy_val: float | None = None
+
+
+def cross_entropy(logits: torch.Tensor, batch: Batch) -> torch.Tensor:
+    """Mean cross-entropy of logits (B, K) and the batch's labels."""
+    return F.cross_entropy(logits, batch.labels)
+
+
+def one_cycle(step: int, steps: int, peak: float) -> float:
+    """Return the learning rate of one step: a linear rise to `peak`, then half a cosine down to zero.
+
+    A function of three numbers instead of a scheduler object, whose bookkeeping takes a tenth of a step on the
+    smallest networks.
+
+    Source: Smith and Topin 2018, https://arxiv.org/abs/1708.07120
+    """
+    rise = max(1, round(WARM_UP * steps))
+    if step < rise:
+        return peak * (step + 1) / rise
+    return peak * 0.5 * (1 + math.cos(math.pi * (step - rise) / max(1, steps - rise)))
+
+
+def fit(
+    candidate: Candidate,
+    data: Data,
+    *,
+    epochs: int,
+    lr: float,
+    generator: torch.Generator,
+    report: Callable[[Step], None],
+    batch_size: int = 64,
+    weight_decay: float = 0.01,
+    augment: str = "none",
+    precision: str = "auto",
+    loss: Loss = cross_entropy,
+    penalty: Penalty | None = None,
+    validate: Validate | None = None,
+) -> Candidate:
+    """Train a copy of the candidate's model with AdamW on a one-cycle schedule and return the trained candidate.
+
+    After each optimizer step the model is projected onto the candidate's constraints.
+
+    Args:
+        candidate: what to train; left as it is.
+        data: training images to learn from; validation images are only watched.
+        epochs: passes over the training images.
+        lr: peak learning rate.
+        generator: source of shuffling and augmentation.
+        report: told several times a second and at the end of each epoch; may raise to end the training.
+        batch_size: images per step; the last batch of an epoch takes the rest.
+        weight_decay: decoupled, as in AdamW, https://arxiv.org/abs/1711.05101
+        augment: "none", "shift" or "flip_shift".
+        precision: "fp32", "bf16" or "auto", see `greenai_core.acceleration.resolve_precision`.
+        loss: objective of logits (B, K) and a batch.
+        penalty: added to the loss, a function of the model.
+        validate: how the validation accuracy of an epoch is found; None: `accuracy_of` the validation images.
+
+    Raises:
+        RunFailed: the loss is no longer a finite number.
+    """
+    model = copy.deepcopy(candidate.model)
+    images, labels = data.train.images, data.train.labels
+    precision = acceleration.resolve_precision(precision, images.device, model)
+    if acceleration.has_convolutions(model):
+        model = model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        images = images.to(memory_format=torch.channels_last)
+    if precision == "bf16":
+        images = images.to(torch.bfloat16)
+    optimizer = torch.optim.AdamW(model.parameters(), lr=lr, weight_decay=weight_decay, fused=True)
+    steps_per_epoch = len(_edges(len(labels), batch_size))
+    watch = validate or partial(accuracy_of, images=data.val.images, labels=data.val.labels)
+    steps, step, told = epochs * steps_per_epoch, 0, float("-inf")  # the first step is told at once
+    value = torch.zeros(())
+    with acceleration.threads_for(model), acceleration.lean(model):
+        for epoch in range(1, epochs + 1):
+            model.train()
+            for batch in _batches(images, labels, batch_size, augment, generator):
+                rate = one_cycle(step, steps, lr)
+                optimizer.param_groups[0]["lr"] = rate
+                with acceleration.autocast(precision, images.device):
+                    logits = model(batch.images)
+                value = loss(logits.float(), batch)
+                if penalty is not None:
+                    value = value + penalty(model)
+                optimizer.zero_grad(set_to_none=True)
+                value.backward()
+                optimizer.step()
+                for constraint in candidate.constraints:
+                    constraint.project(model)
+                step += 1
+                if time.perf_counter() - told > REPORT_EVERY_S:
+                    report(Step(epoch, epochs, step / steps, _finite(value, epoch), rate))
+                    told = time.perf_counter()
+            accuracy = watch(model, precision)
+            report(Step(epoch, epochs, step / steps, _finite(value, epoch), rate, accuracy))
+    # Back to the plain layout, which is what a checkpoint restores: with another one the last bits of a sum differ.
+    return replace(candidate, model=model.to(memory_format=torch.contiguous_format).eval())  # type: ignore[call-overload]
+
+
+@torch.no_grad()
+def accuracy_of(model: nn.Module, precision: str, images: torch.Tensor, labels: torch.Tensor) -> float:
+    """Return the fraction of images (N, C, H, W) whose label is predicted, computed in `precision`."""
+    model.eval()
+    hits = 0
+    for some_images, some_labels in zip(images.split(1000), labels.split(1000), strict=True):
+        with acceleration.autocast(precision, images.device):
+            hits += int((model(some_images).argmax(1) == some_labels).sum())
+    return hits / len(labels)
+
+
+def _batches(
+    images: torch.Tensor, labels: torch.Tensor, size: int, augment: str, generator: torch.Generator
+) -> Iterator[Batch]:
+    order = torch.randperm(len(labels), generator=generator).to(images.device)
+    shuffled, targets = images[order], labels[order]
+    change = AUGMENTATIONS[augment]
+    for part in _edges(len(order), size):
+        yield Batch(change(shuffled[part], generator), targets[part], order[part])
+
+
+def _edges(images: int, size: int) -> list[slice]:
+    """Cut so many images into batches; a single image left over joins the batch before, as one has no statistics."""
+    starts = list(range(0, images, size))
+    if len(starts) > 1 and images % size == 1:
+        starts.pop()
+    return [slice(start, stop) for start, stop in pairwise([*starts, images])]
+
+
+def _shift(images: torch.Tensor, generator: torch.Generator, *, by: int = 2) -> torch.Tensor:
+    """Move each image of (B, C, H, W) by up to `by` pixels in each direction; the edge is repeated."""
+    height, width = images.shape[-2:]
+    windows = F.pad(images, (by, by, by, by), mode="replicate").unfold(2, height, 1).unfold(3, width, 1)
+    down, right = torch.randint(2 * by + 1, (2, len(images)), generator=generator)
+    return windows[torch.arange(len(images)), :, down, right].contiguous(memory_format=torch.channels_last)
+
+
+def _flip_shift(images: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
+    mirrored = torch.rand(len(images), generator=generator).to(images.device) < 0.5
+    return _shift(torch.where(mirrored.view(-1, 1, 1, 1), images.flip(3), images), generator)
+
+
+AUGMENTATIONS: dict[str, Callable[[torch.Tensor, torch.Generator], torch.Tensor]] = {
+    "none": lambda images, generator: images,
+    "shift": _shift,
+    "flip_shift": _flip_shift,
+}
+
+
+def _finite(value: torch.Tensor, epoch: int) -> float:
+    loss = float(value.detach())
+    if not math.isfinite(loss):
+        raise RunFailed(f"the loss became {loss} in epoch {epoch}; lower the learning rate (lr).")
+    return loss

@@ -1,0 +1,271 @@
+"""Walk a recipe stage by stage: take from the store what is there, work out the rest, and keep it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import numpy as np
+import torch
+from torch import nn
+
+from greenai_core import acceleration, checkpoint, metrics, training
+from greenai_core.candidate import Candidate
+from greenai_core.context import Context, Data, Images, tensors
+from greenai_core.datasets._base import Splits, fetch_with
+from greenai_core.energy.meter import EnergyMeter, OpenWindow
+from greenai_core.energy.window import Window
+from greenai_core.errors import BadInput
+from greenai_core.progress import Progress, Reporter
+from greenai_core.record import StageRecord
+from greenai_core.registry import FunctionEntry
+from greenai_core.settings import settings
+from greenai_core.spec import Spec, Teacher
+from greenai_core.store import checkpoints
+from greenai_core.techniques._base import Technique
+
+
+@dataclass(frozen=True)
+class Setting:
+    """Where a walk happens: what figures depend on beside the spec."""
+
+    device: torch.device
+    threads: int
+    training_key: str
+
+    def numerics(self) -> dict[str, Any]:
+        """Return everything beside spec and data that the weights depend on; part of every checkpoint's key."""
+        return {
+            "torch": torch.__version__,
+            "device": self.device.type,
+            "threads": self.threads,
+            "bf16": acceleration.computes_bf16(self.device),
+            "fit": training.VERSION,
+            "checkpoint": checkpoint.VERSION,
+        }
+
+
+@dataclass(frozen=True)
+class Walked:
+    """A candidate at the end of its recipe, and what each stage cost."""
+
+    candidate: Candidate
+    stages: tuple[StageRecord, ...]
+
+
+class Walk:
+    """The walk of one run: `total` is its weight in epochs, `run` the energy window around all of it."""
+
+    def __init__(self, setting: Setting, meter: EnergyMeter, reporter: Reporter, total: float, run: OpenWindow) -> None:
+        self._setting, self._meter, self._reporter, self._run = setting, meter, reporter, run
+        self._total, self._done = total, 0.0
+        self._loaded: dict[FunctionEntry, tuple[Splits, Data]] = {}
+
+    def through(self, spec: Spec, label: str = "") -> Walked:
+        """Walk the recipe of `spec`; `label` goes before the stage's name in progress reports."""
+        _, data = self.load(spec.dataset)
+        keys = checkpoints.keys(spec, lambda dataset: self.load(dataset)[0].digest, self._setting.numerics())
+        done = checkpoints.stored(keys)
+        if done:
+            candidate = checkpoint.unpack(*checkpoints.read(keys[done - 1]), self._setting.device)
+            stages = checkpoints.history(keys[done - 1])
+            self._done += sum(weight(stage) for stage in spec.recipe[:done])
+        else:
+            model = fresh_model(spec, data.input_shape, data.num_classes)
+            candidate, stages = Candidate(model.to(self._setting.device)), ()
+        for index in range(done, len(spec.recipe)):
+            candidate, stage = self._stage(spec, index, candidate, data, keys[index], label)
+            stages = (*stages, stage)
+            packed = checkpoint.pack(candidate, spec.model, data.input_shape, data.num_classes)
+            checkpoints.write(keys[index], *packed, stages)
+        return Walked(candidate, stages)
+
+    def load(self, dataset: FunctionEntry) -> tuple[Splits, Data]:
+        """Return a data set and what techniques see of it; read once per walk: a later run sees changed files."""
+        if dataset not in self._loaded:
+            with fetch_with(self._tell):
+                splits: Splits = dataset(settings().data_dir)
+            train, val = (tensors(splits, split, self._setting.device) for split in ("train", "val"))
+            self._loaded[dataset] = splits, Data(train, val, splits.input_shape, len(splits.classes))
+        return self._loaded[dataset]
+
+    def _tell(self, message: str) -> None:
+        self._reporter(Progress(stage="data", stage_index=0, fraction=self._done / self._total, message=message))
+
+    def _stage(
+        self, spec: Spec, index: int, candidate: Candidate, data: Data, key: str, label: str
+    ) -> tuple[Candidate, StageRecord]:
+        stage = spec.recipe[index]
+        # Before the stage's own window opens, so that a teacher's joules are counted once, as the teacher's.
+        taught = {teacher: self._teach(spec, index, teacher, data) for teacher in checkpoints.teachers(stage)}
+        seed = seed_of(spec.seed, index + 1)
+        torch.manual_seed(seed)
+        curve: list[dict[str, float]] = []
+        watched: list[Window] = []
+
+        def validate(model: nn.Module, precision: str) -> float:
+            """Find the validation accuracy in a window of its own: looking is no part of making the model."""
+            with self._meter.window("validation", phase="evaluate", cross_check=False) as looking:
+                accuracy = training.accuracy_of(model, precision, data.val.images, data.val.labels)
+            watched.append(looking.closed)
+            return accuracy
+
+        macs = metrics.macs(candidate.model, data.input_shape)
+        with self._meter.window(stage.name, phase=stage.name) as window:
+            context = Context(
+                data=data,
+                fit=partial(
+                    training.fit,
+                    data=data,
+                    generator=torch.Generator().manual_seed(seed),
+                    report=partial(self._told, window, label + stage.name, index, stage, curve),
+                    validate=validate,
+                ),
+                teacher=lambda teacher: taught[teacher].candidate.model.eval().requires_grad_(False),
+                rng=torch.Generator().manual_seed(seed),
+            )
+            candidate = stage.apply(candidate, context)
+        self._done += weight(stage, own=True)
+        count = metrics.count_params(candidate.model)
+        teacher_macs = [metrics.macs(walked.candidate.model, data.input_shape) for walked in taught.values()]
+        record = StageRecord(
+            name=stage.name,
+            key=key,
+            dataset=spec.dataset.name,
+            model=spec.model.name,
+            epochs=epochs_of(stage),
+            images=len(data.train),
+            macs=macs,
+            extra_macs=teaching_macs(stage, len(data.train), teacher_macs),
+            params=count.params,
+            nonzero_params=count.nonzero_params,
+            accuracy_val=training.accuracy_of(candidate.model, "fp32", data.val.images, data.val.labels),
+            energy_j=self._joules(window.closed, watched),
+            cpu_s=window.closed.cpu_s - sum(looking.cpu_s for looking in watched),
+            wall_s=window.closed.wall_s - sum(looking.wall_s for looking in watched),
+            cached=False,
+            training_key=self._setting.training_key,
+            window=window.closed.as_json(),
+            curve=tuple(curve),
+            teacher=tuple(part for walked in taught.values() for part in walked.stages),
+        )
+        return candidate, record
+
+    def _teach(self, spec: Spec, index: int, teacher: Teacher, data: Data) -> Walked:
+        """Walk a teacher; one that sees other images or knows other classes is refused before it is trained."""
+        taught = teacher.within(spec)
+        _, seen = self.load(taught.dataset)
+        check_teacher(index, (seen.input_shape, seen.num_classes), (data.input_shape, data.num_classes))
+        return self.through(taught, f"{spec.recipe[index].name}: teacher ")
+
+    def _joules(self, stage: Window, watched: Sequence[Window]) -> float | None:
+        """Return the joules of a stage without those of watching it; None where the device has no source of its own."""
+        looking = [window.net_j for window in watched]
+        if self._setting.device.type != "cpu" or stage.net_j is None or None in looking:
+            return None
+        return stage.net_j - sum(joules for joules in looking if joules is not None)
+
+    def _told(
+        self,
+        window: OpenWindow,
+        name: str,
+        index: int,
+        stage: Technique,
+        curve: list[dict[str, float]],
+        step: training.Step,
+    ) -> None:
+        energy_j = window.joules_so_far()
+        if step.accuracy_val is not None:
+            point = {"epoch": step.epoch, "loss": step.loss, "accuracy_val": step.accuracy_val, "lr": step.lr}
+            curve.append(point if energy_j is None else {**point, "energy_j": energy_j})
+        self._reporter(
+            Progress(
+                stage=name,
+                stage_index=index,
+                fraction=(self._done + step.fraction * weight(stage, own=True)) / self._total,
+                epoch=step.epoch,
+                epochs=step.epochs,
+                epoch_done=step.accuracy_val is not None,
+                loss=step.loss,
+                accuracy_val=step.accuracy_val,
+                lr=step.lr,
+                energy_j=self._run.joules_so_far(),
+            )
+        )
+
+
+def weight(stage: Technique, *, own: bool = False) -> float:
+    """Return roughly how many epochs a stage takes; with those of its teachers, unless only its `own` are wanted."""
+    taught = 0.0 if own else sum(weight(s) for teacher in checkpoints.teachers(stage) for s in teacher.recipe)
+    return max(0.1, epochs_of(stage)) + taught
+
+
+def epochs_of(stage: Technique) -> int:
+    """Return how often a stage passes over the training images."""
+    return sum(getattr(stage, field, 0) for field in ("epochs", "sparse_epochs"))
+
+
+def seed_of(seed: int, place: int) -> int:
+    """Return the seed of one place of a run: 0 for the initial weights, k for the k-th stage."""
+    return int(np.random.SeedSequence([seed, place]).generate_state(1)[0])
+
+
+def teaching_macs(stage: Technique, images: int, teachers: Sequence[int | None]) -> int:
+    """Return the multiply-accumulates of asking teachers: once per image, or once per epoch if images are changed."""
+    passes = 1 if getattr(stage, "augment", "none") == "none" else epochs_of(stage)
+    return passes * images * sum(macs or 0 for macs in teachers)
+
+
+Subject = tuple[tuple[int, int, int], int]
+"""Shape of the images and number of classes."""
+
+
+def check_teacher(index: int, teacher: Subject, student: Subject) -> None:
+    """Check that a teacher sees the student's images and knows its classes.
+
+    Raises:
+        BadInput: it does not.
+    """
+    if teacher != student:
+        words = [f"{'x'.join(map(str, shape))} images of {classes} classes" for shape, classes in (teacher, student)]
+        raise BadInput(f"recipe.{index}.teacher.dataset: the teacher learns {words[0]}, its student {words[1]}.")
+
+
+def fresh_model(spec: Spec, input_shape: tuple[int, int, int], num_classes: int) -> nn.Module:
+    """Build the untrained model; its weights depend on the seed only.
+
+    Raises:
+        BadInput: the model cannot take such images.
+    """
+    torch.manual_seed(seed_of(spec.seed, 0))
+    try:
+        model: nn.Module = spec.model(input_shape, num_classes)
+        with torch.no_grad():
+            model.eval()(torch.zeros(1, *input_shape))
+    except (RuntimeError, ValueError) as error:
+        shape = "x".join(map(str, input_shape))
+        raise BadInput(
+            f"model.name: {spec.model.name} cannot take images of {shape} ({error}); choose another model."
+        ) from None
+    return model.train()
+
+
+def untrained(spec: Spec, input_shape: tuple[int, int, int], num_classes: int) -> list[Candidate]:
+    """Walk the recipe without training; returns the untouched candidate and the one after each stage.
+
+    The techniques are really applied, with a `fit` that returns its candidate unchanged: what follows from the shapes
+    of tensors, sizes and times, is that of the trained model.
+    """
+    image = Images(torch.zeros(1, *input_shape), torch.zeros(1, dtype=torch.int64))
+    data = Data(image, image, input_shape, num_classes)
+
+    def unchanged(candidate: Candidate, **options: Any) -> Candidate:
+        return candidate
+
+    context = Context(data, unchanged, lambda teacher: nn.Identity(), torch.Generator())
+    candidates = [Candidate(fresh_model(spec, input_shape, num_classes))]
+    for stage in spec.recipe:
+        candidates.append(stage.apply(candidates[-1], context))
+    return candidates

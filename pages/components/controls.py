@@ -1,0 +1,78 @@
+"""The controls of the Explore page; each stands in the page's link under a short name that does not change."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import pandas as pd
+import streamlit as st
+
+from greenai_core.analysis.explore import COSTS, SPLITS, Filters, View, choices, name_of
+
+BIND: Final = "query-params"
+
+
+def filters(table: pd.DataFrame) -> Filters:
+    """Ask which runs to show, in one row, and which axes to show them on."""
+    with st.container(horizontal=True, vertical_alignment="bottom", key="filters"):
+        dataset = st.selectbox("Data set", choices(table, "dataset"), key="dataset", bind=BIND, width=145)
+        here = table[table["dataset"] == dataset]
+        models = _several("Model", choices(here, "model"), "model", 125)
+        techniques = _several("Technique", choices(here, "technique"), "technique", 135)
+        temperatures = _several("Temperature", choices(here, "temperature"), "temperature", 105)
+        low, high = st.slider(
+            "Sparsity (%)",
+            0,
+            100,
+            (0, 100),
+            key="sparsity",
+            bind=BIND,
+            width=100,
+            help="Runs that remove nothing stay as the baseline until the lower bound is raised.",
+        )
+        least = st.slider("Least accuracy (%)", 0, 100, 0, key="least", bind=BIND, width=118)
+        bank = st.toggle("Bank", True, key="bank", bind=BIND)
+    with st.container(horizontal=True, vertical_alignment="bottom", key="axes"):
+        cost = st.segmented_control("Cost axis", list(COSTS), default="Size", required=True, key="cost", bind=BIND)
+        split = st.segmented_control(
+            "Accuracy axis",
+            list(SPLITS),
+            default="Validation",
+            required=True,
+            key="split",
+            bind=BIND,
+            help="Choices are made on validation; the test split is reported.",
+        )
+        st.segmented_control(
+            "Colour by", ["technique", "model"], default="technique", required=True, key="by", bind=BIND
+        )
+    return Filters(
+        dataset=dataset,
+        cost=cost,
+        split=split,
+        models=models,
+        techniques=techniques,
+        bank=bank,
+        sparsity=(low / 100, high / 100),
+        temperatures=tuple(map(float, temperatures)),
+        least_accuracy=least / 100,
+    )
+
+
+def group(view: View) -> None:
+    """Offer the other groups of comparable runs, where there are any; the one chosen stands in the link by its id."""
+    if not view.others:
+        return
+    names = {front.id: name_of(front) for front in view.groups}
+    key = f"group-{view.front.id}"
+    st.selectbox(
+        "Measured on", list(names), format_func=names.__getitem__, key=key, width=520, on_change=_remember, args=(key,)
+    )
+
+
+def _several(label: str, options: list[str], key: str, width: int) -> tuple[str, ...]:
+    return tuple(st.multiselect(label, options, key=key, bind=BIND, placeholder="All", width=width))
+
+
+def _remember(key: str) -> None:
+    st.query_params["group"] = st.session_state[key]

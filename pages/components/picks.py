@@ -1,0 +1,59 @@
+"""The best runs, worded as answers."""
+
+from __future__ import annotations
+
+import pandas as pd
+import streamlit as st
+
+from greenai_core import units
+from greenai_core.analysis import pareto
+from greenai_core.analysis.pareto import Pick
+from greenai_core.wording import number
+from pages.components import badge
+
+
+def picks(runs: pd.DataFrame) -> None:
+    """Show the most accurate run, the smallest and the cheapest within one point of it, chosen on validation.
+
+    `runs` are those that are drawn, so that answers and chart speak of the same.
+    """
+    best = pareto.most_accurate(runs)
+    if best is not None:
+        st.metric(
+            "Best accuracy",
+            best.figure.text(best.value),
+            f"validation; test {units.FRACTION.text(best.accuracy)}",
+            delta_color="off",
+            delta_arrow="off",
+            border=True,
+            help=f"{_who(runs, best)}. Chosen on validation among {number(best.compared, 'run')}; "
+            "the test accuracy is reported, never used to choose.",
+            height="stretch",
+        )
+    for title, cost in (("Smallest within 1 point", "size_bytes"), ("Cheapest within 1 point", "energy_per_sample_j")):
+        pick = pareto.cheapest(runs, cost)
+        if pick is not None:
+            _answer(runs, title, pick)
+
+
+def _answer(runs: pd.DataFrame, title: str, pick: Pick) -> None:
+    change = units.change(pick.value, pick.reference)
+    st.metric(
+        title,
+        pick.figure.text(pick.value),
+        change,
+        delta_color="off" if change == "same" else "inverse",
+        delta_arrow="off" if change == "same" else "auto",
+        border=True,
+        delta_description=badge.sign(pick.kind) or pick.figure.brief.lower(),
+        height="stretch",
+        help=f"{pick.figure.title}, {pick.figure.help}. {_who(runs, pick)}: "
+        f"validation accuracy {units.FRACTION.text(pick.accuracy_val)}, test {units.FRACTION.text(pick.accuracy)}. "
+        f"Compared with the most accurate on validation of {number(pick.compared, 'comparable run')}.",
+    )
+
+
+def _who(runs: pd.DataFrame, pick: Pick) -> str:
+    row = runs[runs["run_id"] == pick.run_id].iloc[0]
+    sparsity = f", sparsity {row['sparsity']:.2f}" if row["sparsity"] else ""
+    return f"{row['model']}, {row['technique']}{sparsity}, seed {row['seed']}"

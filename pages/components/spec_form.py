@@ -1,0 +1,120 @@
+"""The form of a run: every widget is made from the fields of an entry, whichever entry that is."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from greenai_core import forms
+from greenai_core.draft import Draft, Node, TeacherDraft, move
+from greenai_core.forms import Field
+from greenai_core.registry import Kind, names
+from pages.components import fields
+
+PROFILES = ("quick", "full", "none")
+
+
+def subject(draft: Draft) -> None:
+    """Ask for data set, model, seeds and how to measure."""
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        draft.dataset = _entry("Data set", draft.dataset, f"{draft.uid}.dataset", 190)
+        draft.model = _entry("Model", draft.model, f"{draft.uid}.model", 210)
+        draft.seeds = st.text_input(
+            "Seeds",
+            draft.seeds,
+            key=f"{draft.uid}.seeds",
+            width=110,
+            help="one run per seed: 3, or 0, 1, 2, or 0-4",
+        )
+        draft.measurement["profile"] = st.segmented_control(
+            "Measuring",
+            PROFILES,
+            default=draft.measurement["profile"],
+            key=f"{draft.uid}.profile",
+            required=True,
+            help="quick: short windows, a few seconds; full: as the records of the bank; none: inference is not timed",
+        )
+    for node in (draft.dataset, draft.model):
+        fields.front(node)
+        fields.more(node)
+
+
+def stages(recipe: list[Node], owner: str) -> None:
+    """Ask for the stages of a recipe, in order; `owner` names the recipe's own widgets."""
+    for index, node in enumerate(recipe):
+        with st.container(border=True, gap="xsmall"):
+            _heading(recipe, index, node)
+            fields.front(node)
+            _teachers(node)
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        choice = st.selectbox(
+            "Add a stage",
+            names("techniques"),
+            key=f"{owner}.add",
+            width=230,
+            format_func=_titles("techniques").__getitem__,
+        )
+        st.button("Add", key=f"{owner}.add-button", icon=":material/add:", on_click=_add, args=(recipe, choice))
+
+
+def _heading(recipe: list[Node], index: int, node: Node) -> None:
+    described = forms.described("techniques", node.name)
+    with st.container(horizontal=True, vertical_alignment="center", gap="xsmall"):
+        st.markdown(
+            f"**{index + 1}. {described.title}**", help=f"{described.summary}\n\n{described.source}", width="stretch"
+        )
+        fields.more(node)
+        for icon, what, by in (("arrow_upward", "Move up", -1), ("arrow_downward", "Move down", 1)):
+            st.button(
+                f":material/{icon}:",
+                key=f"{node.uid}.{icon}",
+                help=what,
+                type="tertiary",
+                on_click=move,
+                args=(recipe, index, by),
+                disabled=not 0 <= index + by < len(recipe),
+            )
+        st.button(
+            ":material/delete:",
+            key=f"{node.uid}.delete",
+            help="Remove this stage",
+            type="tertiary",
+            on_click=recipe.remove,
+            args=(node,),
+        )
+
+
+def _teachers(node: Node) -> None:
+    """Show the teacher of a stage that has one: a model and a recipe of its own, in the same widgets again."""
+    for part in forms.fields(node.kind, node.name):
+        if part.widget == "teacher":
+            _teacher(part, node.values[part.name])
+
+
+def _teacher(part: Field, teacher: TeacherDraft) -> None:
+    with st.expander(f"{part.title}: {teacher.model.name}", expanded=True, icon=":material/school:"):
+        st.caption(part.help)
+        teacher.model = _entry("Model of the teacher", teacher.model, f"{teacher.uid}.model", 210)
+        fields.front(teacher.model)
+        fields.more(teacher.model)
+        stages(teacher.stages, teacher.uid)
+
+
+def _entry(label: str, node: Node, key: str, width: int) -> Node:
+    """Ask which entry of a kind to use; another one starts from its defaults."""
+    chosen = st.selectbox(
+        label,
+        names(node.kind),
+        index=names(node.kind).index(node.name),
+        key=key,
+        width=width,
+        format_func=_titles(node.kind).__getitem__,
+    )
+    return node if chosen == node.name else Node.of_json(node.kind, {"name": chosen})
+
+
+def _titles(kind: Kind) -> dict[str, str]:
+    return {name: forms.described(kind, name).title for name in names(kind)}
+
+
+def _add(recipe: list[Node], name: str) -> None:
+    recipe.append(Node.of_json("techniques", {"name": name}))

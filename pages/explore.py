@@ -1,0 +1,79 @@
+"""Accuracy against a chosen cost, with the runs that nothing beats."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from greenai_core import charts
+from greenai_core.analysis.explore import Filters, View
+from pages.components import badge, controls, data, empty, runs
+from pages.components.picks import picks
+
+PUBLISHED = (
+    "Choosing by test accuracy would favour the runs that were lucky on these images, and promise more than they keep: "
+    "choose on validation. Crosses are figures published by others."
+)
+
+
+def answers(view: View) -> None:
+    with st.grid(4, min_column_width=175, key="answers"):
+        picks(view.front.table)
+        st.metric(
+            "On the front",
+            f"{int(view.front.mask.sum())} of {len(view.front.table)}",
+            "runs that nothing beats",
+            delta_color="off",
+            delta_arrow="off",
+            border=True,
+            height="stretch",
+            help="No other comparable run is better on one axis and at least as good on the other.",
+        )
+
+
+def conditions(filters: Filters, view: View) -> None:
+    st.caption(
+        "Every point is one finished run; no other run beats one on the line on both axes. "
+        f"{view.subject} {view.left_out}"
+    )
+    if filters.split == "Test":
+        st.caption(f":material/warning: {PUBLISHED}")
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        controls.group(view)
+        badge.badge(view.kind)
+
+
+def chart(filters: Filters, view: View) -> set[str]:
+    event = st.plotly_chart(
+        data.trade_off(filters, view.front.id, st.session_state["by"]),
+        key="chart",
+        on_select="rerun",
+        selection_mode=("points", "box", "lasso"),
+        config={"displaylogo": False},
+        alt=charts.describe(view),
+    )
+    return {charts.run_of(point) for point in event["selection"]["points"]} & set(view.front.table["run_id"])
+
+
+def below(view: View, selected: set[str]) -> None:
+    rows = view.front.table[view.front.table["run_id"].isin(selected)] if selected else view.front.points
+    st.subheader("Selected runs" if selected else "Runs on the front", anchor=False)
+    st.caption("Click points or draw a box in the chart to see them here.")
+    runs.table(rows.sort_values(view.accuracy.column, ascending=False), alt="The runs shown in the chart")
+    with st.container(horizontal=True):
+        runs.csv(rows, "runs", key="csv")
+        runs.csv(view.front.table, "comparable_runs", key="csv-all", label="Download all that are drawn")
+
+
+st.title("Accuracy against cost", anchor=False)
+table = data.runs()
+if not (table["status"] == "succeeded").any():
+    empty.nothing_stored()
+else:
+    filters = controls.filters(table)
+    view = data.explore(filters, st.query_params.get("group"))
+    if view is None:
+        empty.nothing_matches()
+    else:
+        answers(view)
+        conditions(filters, view)
+        below(view, chart(filters, view))

@@ -1,0 +1,96 @@
+"""What is stored, the best of it, and the first step."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from greenai_core import charts
+from greenai_core.analysis.explore import Filters, choices
+from greenai_core.examples import next_experiment
+from greenai_core.jobs import queue
+from greenai_core.jobs.states import LIVE
+from pages.components import access, data
+from pages.components.picks import picks
+
+
+def first_step() -> None:
+    """One button: a run of one's own, on data that is already here."""
+    allowed = access.current()
+    with st.container(border=True, horizontal=True, vertical_alignment="center"):
+        st.markdown(
+            "Train a small network on 1,797 handwritten digits that come with the product, remove 80 % of its "
+            "channels, train what is left, and find your own point on the front. Less than half a minute, "
+            "nothing to download.",
+            width="stretch",
+        )
+        if st.button(
+            "Run your first experiment",
+            type="primary",
+            icon=":material/rocket_launch:",
+            key="first",
+            disabled=not allowed.writable,
+            help=allowed.reason or None,
+        ):
+            queue.submit([next_experiment()], access=allowed)
+            st.switch_page("jobs.py")
+    if not allowed.writable:
+        st.caption(f":material/lock: {allowed.reason}")
+
+
+def stored() -> None:
+    live = sum(job.state in LIVE for job in queue.jobs())
+    origins = table.loc[table["status"] == "succeeded", "origin"].value_counts()
+    with st.grid(4, min_column_width=175):
+        st.metric("Own runs", f"{origins.get('own', 0):,}", border=True)
+        st.metric("Shipped runs", f"{origins.get('bank', 0):,}", border=True)
+        st.metric("Published figures", f"{len(data.published()):,}", border=True)
+        st.metric("Jobs at work", f"{live:,}", border=True)
+
+
+def best() -> None:
+    datasets = choices(table, "dataset")
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        st.subheader("Best picks", anchor=False)
+        dataset = st.segmented_control(
+            "Data set",
+            datasets,
+            default=datasets[0],
+            required=True,
+            key="dataset",
+            bind="query-params",
+            label_visibility="collapsed",
+        )
+    filters = Filters(dataset=dataset)
+    view = data.explore(filters, None)
+    if view is None:
+        return
+    with st.grid(3, min_column_width=175):
+        picks(view.front.table)
+    st.caption(f"Validation accuracy against file size on {dataset}. {view.subject} {view.left_out}")
+    st.plotly_chart(
+        data.trade_off(filters, None, "technique"),
+        key="front",
+        height=330,
+        alt=charts.describe(view),
+        config={"displayModeBar": False},
+    )
+    st.page_link(
+        "explore.py",
+        label="Explore every cost and filter",
+        icon=":material/scatter_plot:",
+        query_params={"dataset": dataset},
+    )
+
+
+st.title("Smaller networks, and what they cost", anchor=False)
+st.caption(
+    "How much accuracy does a network lose when it is made smaller, and how much size, time and energy does that save? "
+    "Every run here is trained and measured the same way."
+)
+table = data.runs()
+first_step()
+stored()
+if (table["status"] == "succeeded").any():
+    best()
+else:
+    st.info("Nothing is stored yet: the button above makes the first point.", icon=":material/science:")

@@ -1,0 +1,55 @@
+from __future__ import annotations
+
+import pytest
+
+from greenai_core.analysis import compare
+from tests import factory
+
+
+def cells(*records: object) -> dict[str, str]:
+    table = compare.side_by_side(records)  # type: ignore[arg-type]
+    return dict(zip(table["Figure"], table.iloc[:, -1], strict=True))
+
+
+def test_differences_are_from_the_first_run() -> None:
+    dense = factory.record(factory.spec(), accuracy_val=0.98)
+    pruned = factory.record(factory.spec(technique="l1_channel_pruning", sparsity=0.8), accuracy_val=0.97)
+    found = cells(dense, pruned)
+    assert found["Validation accuracy"] == "97.00 % (-1.00 points)"
+    assert found["Parameters"] == "241,936 (-80 %)"
+    assert found["Training energy"].count("○") == 1
+
+
+def test_no_difference_between_what_was_not_measured_alike() -> None:
+    here, elsewhere = factory.record(), factory.record(host="elsewhere")
+    found = cells(here, elsewhere)
+    assert found["Latency"].endswith("(measured under other conditions)")
+    assert found["File size"].endswith("(same)")
+
+
+def test_no_difference_between_measured_and_estimated() -> None:
+    found = cells(factory.record(), factory.record(factory.spec(seed=1), kind="measured"))
+    assert found["Inference energy"].endswith("(measured under other conditions)")
+    assert "conditions" not in found["Latency"]
+
+
+def test_no_difference_between_accuracies_on_other_data() -> None:
+    found = cells(factory.record(), factory.record(factory.spec(dataset="fashion_mnist")))
+    assert found["Validation accuracy"].endswith("(on other data)")
+
+
+def test_what_depends_on_the_store_has_no_difference() -> None:
+    fresh, cached = factory.record(), factory.record(factory.spec(seed=1), energy_spent_j=7200.0, wall_s=1.0)
+    found = cells(fresh, cached)
+    assert found["Energy of this run"] == "2.00 Wh ○"
+    assert found["Duration"] == "1.00 s"
+
+
+def test_a_figure_that_nobody_has_takes_no_row() -> None:
+    assert "Training carbon" not in cells(factory.record(), factory.record(factory.spec(seed=1)))
+
+
+@pytest.mark.parametrize("count", [1, 30])
+def test_short_names_are_short_and_distinct(count: int) -> None:
+    records = [factory.record(factory.spec(seed=seed)) for seed in range(count)]
+    assert len(set(compare.short_names(records).values())) == count

@@ -1,0 +1,92 @@
+from __future__ import annotations
+
+from typing import Any
+
+import pandas as pd
+import pytest
+
+from greenai_core.analysis.explore import COSTS, Filters, choices, name_of, view
+from greenai_core.store import records
+from tests import factory
+
+
+@pytest.fixture
+def table() -> pd.DataFrame:
+    for record in [*factory.records(2), *factory.records(1, dataset="fashion_mnist")]:
+        records.save(record)
+    return records.table()
+
+
+@pytest.mark.parametrize(
+    ("filters", "expected"),
+    [
+        ({}, 22),
+        ({"models": ("mlp_student",)}, 4),
+        ({"techniques": ("distill", "dense")}, 6),
+        ({"sparsity": (0.5, 0.85)}, 8),
+        ({"sparsity": (0.0, 0.5)}, 10),  # the baseline stays until the lower bound is raised
+        ({"temperatures": (4.0,)}, 2),
+        ({"models": ("mnist_cnn",), "techniques": ("distill",)}, 0),
+        ({"least_accuracy": 1.0}, 0),
+    ],
+)
+def test_filters_keep_what_they_name(table: pd.DataFrame, filters: dict[str, Any], expected: int) -> None:
+    kept = Filters("digits", **filters).apply(table)
+    assert len(kept) == expected
+    assert set(kept["dataset"]) <= {"digits"}
+
+
+def test_the_least_accuracy_is_on_the_axis_that_is_shown(table: pd.DataFrame) -> None:
+    limit = 0.96
+    for split, column in (("Validation", "accuracy_val"), ("Test", "accuracy")):
+        kept = Filters("digits", split=split, least_accuracy=limit).apply(table)
+        assert sorted(kept["run_id"]) == sorted(
+            table[(table["dataset"] == "digits") & (table[column] >= limit)]["run_id"]
+        )
+
+
+def test_the_bank_can_be_left_out(table: pd.DataFrame) -> None:
+    table["origin"] = ["bank" if seed else "own" for seed in table["seed"]]
+    assert set(Filters("digits", bank=False).apply(table)["origin"]) == {"own"}
+
+
+@pytest.mark.parametrize("cost", COSTS)
+def test_a_view_without_runs_is_none(table: pd.DataFrame, cost: str) -> None:
+    assert view(table, Filters("cifar10", cost=cost)) is None
+
+
+def test_what_cannot_be_ranked_is_left_out_and_said() -> None:
+    for record in [*factory.records(1), *factory.records(2, host="elsewhere", kind="measured")]:
+        records.save(record)
+    records.save(factory.record(factory.spec(seed=9), energy_train_j=None, notes={"energy_train_j": "unknown"}))
+    found = view(records.table(), Filters("digits", cost="Training energy"))
+    assert found is not None
+    assert "11 runs measured under other conditions" in found.left_out
+    assert "another way of obtaining energy" in found.left_out
+    assert "1 run whose training energy or validation accuracy is unknown" in found.left_out
+    assert found.kind == "measured"  # the larger group of own runs
+
+
+def test_another_group_can_be_asked_for() -> None:
+    for record in [*factory.records(1), *factory.records(2, host="elsewhere")]:
+        records.save(record)
+    first = view(records.table(), Filters("digits", cost="Latency"))
+    assert first is not None
+    (other,) = first.others
+    second = view(records.table(), Filters("digits", cost="Latency"), other.id)
+    assert second is not None
+    assert second.front.id == other.id
+    assert second.others[0].id == first.front.id
+    assert name_of(other) == "Processor of here, 11 runs, 11 your own"
+
+
+def test_where_everything_is_drawn_nothing_is_said(table: pd.DataFrame) -> None:
+    found = view(table, Filters("digits"))
+    assert found is not None
+    assert found.left_out == ""
+    assert found.kind is None
+
+
+def test_choices_are_words_the_most_frequent_first(table: pd.DataFrame) -> None:
+    assert choices(table, "dataset") == ["digits", "fashion_mnist"]
+    assert choices(table, "temperature") == ["4"]

@@ -1,0 +1,172 @@
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+
+from greenai_core.analysis import pareto
+from greenai_core.errors import BadInput
+from greenai_core.record import Record
+from greenai_core.store import records
+from tests import factory
+
+coarse = st.integers(-3, 3).map(float)  # few values, so that ties and equal rows are common
+fine = st.floats(-1e6, 1e6, allow_nan=False)
+
+
+def beaten(values: np.ndarray, maximize: list[bool], row: int) -> bool:
+    """The definition: somebody is at least as good everywhere and better somewhere."""
+    signed = values * np.where(maximize, -1.0, 1.0)
+    return any((other <= signed[row]).all() and (other < signed[row]).any() for other in signed)
+
+
+@st.composite
+def problems(draw: st.DrawFn) -> tuple[np.ndarray, list[bool]]:
+    columns = draw(st.integers(1, 4))
+    rows = draw(st.integers(0, 25))
+    values = draw(arrays(float, (rows, columns), elements=draw(st.sampled_from([coarse, fine]))))
+    return values, draw(st.lists(st.booleans(), min_size=columns, max_size=columns))
+
+
+@given(problems())
+def test_front_mask_is_the_definition(problem: tuple[np.ndarray, list[bool]]) -> None:
+    values, maximize = problem
+    expected = [not beaten(values, maximize, row) for row in range(len(values))]
+    assert pareto.front_mask(values, maximize).tolist() == expected
+
+
+def test_front_mask_leaves_its_input_alone() -> None:
+    values = np.array([[1.0, 2.0], [2.0, 1.0], [0.0, 0.0]])
+    before = values.copy()
+    pareto.front_mask(values, [True, True])
+    assert (values == before).all()
+
+
+def test_an_unknown_value_cannot_be_ranked() -> None:
+    with pytest.raises(ValueError, match="NaN"):
+        pareto.front_mask(np.array([[1.0, np.nan]]), [True, False])
+
+
+def test_one_sense_per_column() -> None:
+    with pytest.raises(ValueError, match=r"\(n, 1\)"):
+        pareto.front_mask(np.zeros((2, 2)), [True])
+
+
+def stored(*groups: Iterable[Record]) -> pd.DataFrame:
+    for group in groups:
+        for record in group:
+            records.save(record)
+    return records.table()
+
+
+def test_runs_of_two_machines_share_the_size_front_and_not_the_energy_front() -> None:
+    table = stored(factory.records(1), factory.records(1, host="elsewhere"))
+    (size,) = pareto.fronts(table, ["accuracy_val", "size_bytes"])
+    assert len(size.table) == len(table)
+    energies = pareto.fronts(table, ["accuracy_val", "energy_train_j"])
+    assert [len(front.table) for front in energies] == [len(table) / 2] * 2
+    assert all(front.table["training_key"].nunique() == 1 for front in energies)
+
+
+def test_measured_and_estimated_energies_are_never_ranked_together() -> None:
+    table = stored(factory.records(1), [factory.record(factory.spec(seed=7), kind="measured")])
+    fronts = pareto.fronts(table, ["accuracy_val", "energy_per_sample_j"])
+    assert sorted(front.keys["energy_inference_kind"] for front in fronts) == ["estimated", "measured"]
+
+
+def test_data_sets_are_never_ranked_together() -> None:
+    table = stored(factory.records(1), factory.records(1, dataset="fashion_mnist"))
+    fronts = pareto.fronts(table, ["accuracy", "params"])
+    assert {frozenset(front.table["dataset"]) for front in fronts} == {
+        frozenset({"digits"}),
+        frozenset({"fashion_mnist"}),
+    }
+    (only,) = pareto.fronts(table, ["accuracy", "params"], dataset="digits")
+    assert set(only.table["dataset"]) == {"digits"}
+
+
+def test_static_objectives_need_no_key() -> None:
+    table = stored(factory.records(1), [factory.record(factory.spec(seed=7), comparability=None)])
+    (front,) = pareto.fronts(table, ["params", "macs"])
+    assert len(front.table) == len(table)
+
+
+def test_runs_without_an_objective_or_its_key_are_left_out_and_counted() -> None:
+    unknown = factory.record(factory.spec(seed=7), latency_ms=None, notes={"latency_ms": "not measured"})
+    keyless = factory.record(factory.spec(seed=8), comparability=None)
+    table = stored(factory.records(1), [unknown, keyless])
+    (front,) = pareto.fronts(table, ["accuracy_val", "latency_ms"])
+    assert len(front.table) == len(table) - 2
+    assert pareto.lacking(table, ["accuracy_val", "latency_ms"]) == 2
+
+
+def test_failed_runs_join_no_front() -> None:
+    table = stored([factory.record(status="failed")])
+    assert pareto.fronts(table, ["accuracy_val", "size_bytes"]) == []
+    assert pareto.lacking(table, ["accuracy_val", "size_bytes"]) == 0
+
+
+def test_an_empty_store_has_no_front() -> None:
+    assert pareto.fronts(records.table(), ["accuracy_val", "size_bytes"]) == []
+    assert pareto.most_accurate(records.table()) is None
+    assert pareto.cheapest(records.table(), "size_bytes") is None
+
+
+def test_an_unknown_objective_is_refused_by_name() -> None:
+    with pytest.raises(BadInput, match=r"unknown objective 'speed'.*latency_ms"):
+        pareto.fronts(records.table(), ["accuracy", "speed"])
+
+
+@pytest.mark.parametrize("fact", ["energy_spent_j", "wall_s"])
+def test_what_depends_on_the_store_is_no_objective(fact: str) -> None:
+    with pytest.raises(BadInput, match=fact):
+        pareto.fronts(records.table(), ["accuracy_val", fact])
+
+
+def test_picks_are_chosen_on_validation_and_tell_the_test_accuracy() -> None:
+    sure = factory.record(factory.spec(seed=0), accuracy_val=0.98, accuracy=0.90, size_bytes=1000)
+    lucky = factory.record(factory.spec(seed=1), accuracy_val=0.90, accuracy=0.99, size_bytes=10)
+    table = stored([sure, lucky])
+    for pick in (pareto.most_accurate(table), pareto.cheapest(table, "size_bytes")):
+        assert pick is not None
+        assert (pick.run_id, pick.accuracy_val, pick.accuracy) == (sure.run_id, 0.98, 0.90)
+
+
+def test_the_json_form_is_plain_and_best_first() -> None:
+    (front,) = pareto.fronts(stored(factory.records(1)), ["accuracy_val", "size_bytes"])
+    written = front.to_json()
+    accuracies = [point["accuracy_val"] for point in written["points"]]
+    assert accuracies == sorted(accuracies, reverse=True)
+    assert {type(point["size_bytes"]) for point in written["points"]} == {int}
+    assert sum(len(point["run_ids"]) for point in written["points"]) == front.mask.sum()
+
+
+def test_the_cheapest_is_within_a_point_of_the_best() -> None:
+    accuracies = {0: 0.98, 1: 0.9701, 2: 0.9699}
+    sizes = {0: 1000, 1: 500, 2: 100}
+    table = stored(
+        factory.record(factory.spec(seed=seed), accuracy_val=accuracies[seed], size_bytes=sizes[seed])
+        for seed in accuracies
+    )
+    pick = pareto.cheapest(table, "size_bytes")
+    assert pick is not None
+    assert (pick.value, pick.reference, pick.compared) == (500, 1000, 3)
+    assert pareto.most_accurate(table).value == 0.98  # type: ignore[union-attr]
+
+
+def test_the_cheapest_in_joules_says_how_they_were_obtained() -> None:
+    pick = pareto.cheapest(stored(factory.records(1, kind="apportioned")), "energy_per_sample_j")
+    assert pick is not None
+    assert pick.kind == "apportioned"
+
+
+def test_own_runs_come_first() -> None:
+    table = stored(factory.records(1), factory.records(2, host="elsewhere"))
+    table["origin"] = ["bank" if run.startswith("elsewhere") else "own" for run in table["run_id"]]
+    first, *_ = pareto.fronts(table, ["accuracy_val", "energy_train_j"])
+    assert set(first.table["origin"]) == {"own"}

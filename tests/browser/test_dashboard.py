@@ -1,0 +1,108 @@
+"""What a person does, from the first visit to a point of their own."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.browser.conftest import Dashboard
+from tools.dashboard import settle
+
+PAGES = {
+    "": "Smaller networks, and what they cost",
+    "explore": "Accuracy against cost",
+    "results": "Results",
+    "launch": "Launch a run",
+    "jobs": "Jobs",
+}
+LINKS = ("Overview", "Explore", "Results", "Launch", "Jobs")
+
+
+@pytest.mark.parametrize("path", PAGES)
+def test_a_cold_deep_link_shows_the_page_in_its_frame(start: Callable[[], Dashboard], page: Page, path: str) -> None:
+    page.goto(f"{start().url}/{path}")  # the first request that this server gets
+    expect(page.get_by_role("heading", name=PAGES[path], exact=True)).to_be_visible(timeout=60_000)
+    for name in LINKS:
+        expect(page.get_by_test_id("stSidebarNav").get_by_role("link", name=name)).to_be_visible()
+    expect(page.get_by_test_id("stAlertContentError")).to_have_count(0)
+    expect(page.get_by_text("Page not found")).to_have_count(0)
+
+
+def test_the_first_experiment_runs_in_sight_and_becomes_a_point(start: Callable[[], Dashboard], page: Page) -> None:
+    dashboard = start()
+    page.goto(dashboard.url)
+    page.get_by_role("button", name="Run your first experiment").click()
+    expect(
+        page.get_by_text("mnist_cnn on digits: train 3 > l1_channel_pruning 0.8 > fine_tune 2, seed 0")
+    ).to_be_visible(timeout=60_000)
+    expect(page.get_by_text(re.compile(r"^\d of \d$"))).to_be_visible(timeout=120_000)  # epoch
+    expect(page.get_by_role("progressbar")).to_be_visible()
+    page.reload()  # a refresh loses nothing
+    expect(page.get_by_text("succeeded")).to_be_visible(timeout=180_000)
+    page.get_by_test_id("stSidebarNav").get_by_role("link", name="Explore").click()
+    expect(page.get_by_role("heading", name="Accuracy against cost")).to_be_visible()
+    page.get_by_text("Bank", exact=True).click()
+    expect(page.get_by_text("1 run, 1 of them your own; 1 on the front.")).to_be_visible(timeout=60_000)
+    expect(page.locator(".js-plotly-plot .point")).not_to_have_count(0)
+
+
+def test_the_sparsity_slider_moves_the_numbers(filled: Dashboard, page: Page) -> None:
+    page.goto(f"{filled.url}/launch")
+    parameters = page.get_by_test_id("stMetric").filter(has_text="Parameters").first
+    expect(parameters).to_contain_text("241,936", timeout=120_000)
+    slider = page.get_by_role("slider", name="Sparsity")
+    slider.focus()
+    for _ in range(20):
+        slider.press("ArrowLeft")
+    expect(parameters).to_contain_text("483,848", timeout=60_000)
+    expect(parameters).to_contain_text("-60 %")
+
+
+def test_a_link_restores_the_view(filled: Dashboard, page: Page) -> None:
+    page.goto(f"{filled.url}/explore?cost=Latency&technique=distill&technique=dense&bank=false")
+    settle(page)
+    expect(page.locator(".xtitle")).to_have_text(re.compile("Latency"))
+    expect(page.locator(".legendtext")).to_have_text(["Pareto front", "dense", "distill"])
+    page.get_by_role("radio", name="MACs").click()
+    expect(page).to_have_url(re.compile("cost=MACs"))
+    settle(page)
+    again = page.context.new_page()
+    again.goto(page.url)
+    expect(again.locator(".xtitle")).to_have_text(re.compile("MACs"), timeout=60_000)
+    expect(again.locator(".legendtext")).to_have_text(["Pareto front", "dense", "distill"])
+
+
+def test_a_box_drawn_in_the_chart_fills_the_table(filled: Dashboard, page: Page) -> None:
+    page.goto(f"{filled.url}/explore")
+    chart = page.locator(".js-plotly-plot .nsewdrag").first
+    expect(chart).to_be_visible(timeout=60_000)
+    expect(page.get_by_role("heading", name="Runs on the front")).to_be_visible()
+    chart.scroll_into_view_if_needed()
+    box = chart.bounding_box()
+    assert box is not None
+    page.mouse.move(box["x"] + 2, box["y"] + 2)
+    page.mouse.down()
+    page.mouse.move(box["x"] + box["width"] - 2, box["y"] + box["height"] - 2, steps=8)
+    page.mouse.up()
+    expect(page.get_by_role("heading", name="Selected runs")).to_be_visible(timeout=60_000)
+
+
+def test_runs_are_compared_and_deleted_after_asking(filled: Dashboard, page: Page) -> None:
+    page.goto(f"{filled.url}/results?model=mlp_student")
+    expect(page.get_by_text(re.compile(r"^6 of 33 runs"))).to_be_visible(timeout=60_000)
+    table = page.get_by_test_id("stDataFrame").first
+    for row in (1, 2):
+        table.click(position={"x": 17, "y": 35 * row + 18})
+        settle(page)
+    expect(page.get_by_role("heading", name="2 runs compared")).to_be_visible(timeout=60_000)
+    page.get_by_role("tab", name="Cost of each stage").click()
+    expect(page.locator(".js-plotly-plot .xtitle").first).to_have_text(re.compile("Training energy"))
+    page.get_by_role("button", name="Delete 2 runs").click()
+    page.get_by_role("dialog").get_by_role("button", name="Keep").click()
+    expect(page.get_by_text(re.compile(r"^6 of 33 runs"))).to_be_visible()
+    page.get_by_role("button", name="Delete 2 runs").click()
+    page.get_by_role("dialog").get_by_role("button", name="Delete", exact=True).click()
+    expect(page.get_by_text(re.compile(r"^4 of 31 runs"))).to_be_visible(timeout=60_000)

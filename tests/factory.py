@@ -1,0 +1,168 @@
+"""Records that look like real ones, for tests that need a store but no training."""
+
+from __future__ import annotations
+
+import math
+import random
+from collections.abc import Iterator
+from typing import Any
+
+from greenai_core.energy.machine import cores_usable, machine_id
+from greenai_core.record import Comparability, EnergyKind, InferenceMeasurement, Record, StageRecord, with_teachers
+from greenai_core.registry import versions
+from greenai_core.settings import settings
+from greenai_core.spec import Spec, check
+
+DENSE_PARAMS = {"mnist_cnn": 1_199_882, "mlp_student": 109_386}
+
+
+def pruned_params(sparsity: float) -> int:
+    """Parameters of mnist_cnn after l1_channel_pruning."""
+    first, second = (n - math.floor(n * sparsity) for n in (32, 64))
+    return first * 10 + second * (first * 9 + 1) + second * 144 * 128 + 128 + 1290
+
+
+def spec(
+    *, dataset: str = "digits", model: str = "mnist_cnn", technique: str = "dense", sparsity: float = 0.0, seed: int = 0
+) -> Spec:
+    """A valid spec: trained only, pruned and fine-tuned, or distilled."""
+    recipe: list[dict[str, Any]] = [{"name": "train", "epochs": 3}]
+    if technique == "distill":
+        teacher = {"model": {"name": "mnist_cnn"}, "recipe": [{"name": "train", "epochs": 3}]}
+        recipe = [{"name": "distill", "temperature": 4.0, "epochs": 3, "teacher": teacher}]
+    elif technique != "dense":
+        recipe += [{"name": technique, "sparsity": sparsity}, {"name": "fine_tune", "epochs": 2}]
+    return check({"dataset": {"name": dataset}, "model": {"name": model}, "recipe": recipe, "seed": seed})
+
+
+def record(
+    run: Spec | None = None,
+    *,
+    host: str = "here",
+    kind: EnergyKind = "estimated",
+    status: str = "succeeded",
+    **changes: Any,
+) -> Record:
+    """A record of `run` with plausible figures, the same for the same spec; `changes` replace fields of it."""
+    run = run or spec()
+    noise = random.Random(run.spec_id)
+    recipe = run.model_dump(mode="json")["recipe"]
+    sparsity = max((stage.get("sparsity", 0.0) for stage in recipe), default=0.0)
+    structured = any(stage["name"] == "l1_channel_pruning" for stage in recipe)
+    params = pruned_params(sparsity) if structured else DENSE_PARAMS[run.model.name]
+    nonzero = params if structured else round(params * (1 - sparsity))
+    accuracy = 0.985 - 0.06 * sparsity**4 - (0.03 if run.model.name == "mlp_student" else 0) + noise.gauss(0, 0.003)
+    macs = params * 10
+    stages = tuple(_stage(stage, index, run, params, noise) for index, stage in enumerate(recipe))
+    ran = list(with_teachers(stages))
+    train_j = sum(stage.energy_j or 0.0 for stage in ran)
+    inference_key = f"{host}-onnxruntime"
+    measurement = InferenceMeasurement(
+        inference_key=inference_key,
+        measured_at="2026-01-01T00:00:00Z",
+        runtime="onnxruntime 1.31.1",
+        threads=1,
+        throughput_batch=256,
+        latency_ms=macs / 4e7 * noise.uniform(0.9, 1.1),
+        throughput=4e9 / macs * 10,
+        energy_per_sample_j=macs * 4e-11 * noise.uniform(0.9, 1.1),
+        energy_per_sample_b1_j=macs * 8e-11 * noise.uniform(0.9, 1.1),
+        energy_kind=kind,
+        windows=(),
+        environment={"cpu_model": f"Processor of {host}", "cores_usable": 2},
+    )
+    values: dict[str, Any] = {
+        "run_id": f"{host}-{run.spec_id}",
+        "spec_id": run.spec_id,
+        "status": status,
+        "created_at": f"2026-01-0{1 + run.seed % 9}T12:00:00Z",
+        "dataset": run.dataset.name,
+        "model": run.model.name,
+        "recipe": tuple(recipe),
+        "seed": run.seed,
+        "spec": run.model_dump(mode="json"),
+        "accuracy": accuracy - 0.005,
+        "accuracy_val": accuracy,
+        "accuracy_train": min(1.0, accuracy + 0.01),
+        "f1_macro": accuracy - 0.006,
+        "confusion": ((50, 1), (2, 47)),
+        "params": params,
+        "nonzero_params": nonzero,
+        "macs": macs,
+        "size_bytes": params * 4 + 3000,
+        "energy_train_j": train_j,
+        "energy_spent_j": train_j * 1.2,
+        "energy_train_kind": kind,
+        "energy_inference_kind": kind,
+        "cpu_s": sum(stage.cpu_s for stage in ran),
+        "wall_s": sum(stage.wall_s for stage in ran) + 2,
+        "comparability": Comparability(
+            quality=f"{run.dataset.name}-data", training=f"{host}-train", inference=inference_key
+        ),
+        "environment": {
+            "machine_id": machine_id(settings().host_id) if host == "here" else host,
+            "cpu_model": f"Processor of {host}",
+            "processor_family": "any",
+            "cores_usable": 2,
+        },
+        "stages": stages,
+        "measurements": (measurement,),
+        "provenance": {"versions": versions(run), "threads": run.measurement.threads or cores_usable()},
+        **{name: getattr(measurement, name) for name in _TIMED},
+    }
+    return Record(**{**values, **changes})
+
+
+def records(seeds: int = 2, dataset: str = "digits", **options: Any) -> Iterator[Record]:
+    """Dense, pruned at several sparsities, and distilled, each with so many seeds."""
+    for seed in range(seeds):
+        yield record(spec(dataset=dataset, seed=seed), **options)
+        yield record(spec(dataset=dataset, model="mlp_student", seed=seed), **options)
+        yield record(spec(dataset=dataset, model="mlp_student", technique="distill", seed=seed), **options)
+        for technique in ("l1_channel_pruning", "magnitude_pruning"):
+            for sparsity in (0.3, 0.6, 0.8, 0.95):
+                yield record(spec(dataset=dataset, technique=technique, sparsity=sparsity, seed=seed), **options)
+
+
+_TIMED = ("latency_ms", "throughput", "energy_per_sample_j", "energy_per_sample_b1_j")
+
+
+def _stage(
+    stage: dict[str, Any], index: int, run: Spec, params: int, noise: random.Random, role: str = ""
+) -> StageRecord:
+    epochs = stage.get("epochs", 0)
+    wall = 1.1 * epochs + 0.05
+    curve = tuple(
+        {
+            "epoch": float(epoch),
+            "loss": 1.2 / (epoch + index + 0.3),
+            "accuracy_val": min(0.99, 0.9 + 0.03 * (epoch + index)) + noise.gauss(0, 0.002),
+            "lr": 0.001,
+            "energy_j": 8.0 * epoch,
+        }
+        for epoch in range(1, epochs + 1)
+    )
+    taught_by = stage["teacher"]["recipe"] if "teacher" in stage else ()
+    return StageRecord(
+        name=stage["name"],
+        key=f"key-{run.spec_id}-{role}{index}",
+        dataset=run.dataset.name,
+        model=run.model.name,
+        epochs=epochs,
+        images=1078,
+        macs=11_992_448,
+        params=params if index else DENSE_PARAMS[run.model.name],
+        nonzero_params=params,
+        accuracy_val=curve[-1]["accuracy_val"] if curve else 0.6,
+        energy_j=8.0 * wall * noise.uniform(0.9, 1.1),
+        cpu_s=2 * wall,
+        wall_s=wall,
+        cached=False,
+        training_key="here-train",
+        window={},
+        curve=curve,
+        teacher=tuple(
+            _stage(part, place, run, DENSE_PARAMS["mnist_cnn"], noise, f"{index}-teacher-")
+            for place, part in enumerate(taught_by)
+        ),
+    )

@@ -1,0 +1,250 @@
+"""The whole of queue, supervisor and worker processes, with runs that take no torch."""
+
+from __future__ import annotations
+
+import math
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+
+import psutil
+import pytest
+import sqlalchemy as sa
+
+from greenai_core.jobs import queue, states, supervisor
+from greenai_core.jobs.access import Access
+from greenai_core.jobs.queue import Job
+from greenai_core.jobs.states import LIVE
+from greenai_core.jobs.warm import environment
+from greenai_core.spec import Spec
+from greenai_core.store import records, schema
+from tests.jobs.fake_worker import CANNOT, DEADLY, DEADLY_ONCE, DEAF, DEFECT, MODULE, a_spec
+from tests.jobs.waiting import until
+
+LOCAL = Access.local()
+LONG = 200
+
+Start = Callable[..., subprocess.Popen[bytes]]
+
+
+@pytest.fixture
+def start(monkeypatch: pytest.MonkeyPatch) -> Iterator[Start]:
+    """Start a supervisor process of our own; all of them are ended, and with them their workers."""
+    monkeypatch.setattr(queue, "ensure_supervisor", lambda: None)
+    started: list[subprocess.Popen[bytes]] = []
+
+    def one(linger_s: float = math.inf, wait_for_lock: bool = False) -> subprocess.Popen[bytes]:
+        program = (
+            "from math import inf; from greenai_core.jobs.supervisor import supervise;"
+            f"supervise(linger_s={linger_s}, wait_for_lock={wait_for_lock}, module='{MODULE}')"
+        )
+        started.append(subprocess.Popen([sys.executable, "-c", program], env=environment()))
+        return started[-1]
+
+    yield one
+    for process in started:
+        process.kill()
+        process.wait()
+
+
+def submit(*specs: Spec) -> list[str]:
+    return [str(result.id) for result in queue.submit(specs, access=LOCAL)]
+
+
+def ended(ids: Sequence[str]) -> list[Job]:
+    until(lambda: all(queue.job(id).state not in LIVE for id in ids))
+    return [queue.job(id) for id in ids]
+
+
+def running(id: str) -> None:
+    until(lambda: queue.job(id).state == "running")
+
+
+def worker_of(process: subprocess.Popen[bytes]) -> psutil.Process:
+    until(lambda: psutil.Process(process.pid).children())
+    (child,) = psutil.Process(process.pid).children()
+    return child
+
+
+def assert_results_equal_successes() -> None:
+    done = [job.run_id for job in queue.jobs() if job.state == "succeeded"]
+    assert sorted(records.table("own")["run_id"]) == sorted(map(str, done))
+
+
+def test_each_run_ends_as_it_deserves_and_the_queue_goes_on(start: Start) -> None:
+    ids = submit(*(a_spec(seed) for seed in (CANNOT, DEFECT, DEADLY, DEADLY_ONCE, 1)))
+    assert start(linger_s=0).wait(60) == 0
+    cannot, defect, deadly, once, fine = (queue.job(id) for id in ids)
+    assert (cannot.state, cannot.error, cannot.attempts) == ("failed", "the loss is not a number; lower lr.", 1)
+    assert (defect.state, defect.error, defect.attempts) == ("failed", "ZeroDivisionError: a defect", 1)
+    assert any("Traceback" in line for line in queue.log_tail(defect.id))
+    assert (deadly.state, deadly.attempts) == ("failed", 3)
+    assert deadly.error == "attempt 3 was lost: the worker ended with exit code -9"
+    assert (once.state, once.attempts, once.error) == ("succeeded", 2, None)
+    log = queue.log_tail(once.id)
+    assert log.count(f"info: seed {DEADLY_ONCE}") == 2  # the lost attempt's log is kept
+    assert "attempt 1 was lost: the worker ended with exit code -9; the job is queued" in log
+    assert (fine.state, fine.attempts, fine.fraction) == ("succeeded", 1, 1.0)
+    assert (fine.accuracy_val, fine.energy_j) == (0.52, 3.0)
+    assert [(row["epoch"], row["loss"]) for row in queue.curve(fine.id)] == [(1, 1.0), (2, 0.5)]
+    assert "train: epoch 2 of 2, loss 0.5000, validation accuracy 0.5200" in queue.log_tail(fine.id)
+    times = [fine.submitted_at, fine.dispatched_at, fine.started_at, fine.first_step_at, fine.ended_at]
+    assert times == sorted(times, key=lambda at: at or 0.0)
+    assert_results_equal_successes()
+
+
+def test_killed_worker_means_one_more_attempt_and_one_result(start: Start) -> None:
+    (id,) = submit(a_spec(epochs=60))
+    process = start()
+    running(id)
+    worker_of(process).kill()
+    (job,) = ended([id])
+    assert (job.state, job.attempts) == ("succeeded", 2)
+    assert len(queue.curve(id)) == 60
+    assert_results_equal_successes()
+
+
+def test_killed_supervisor_takes_its_worker_along_and_the_next_one_takes_over(start: Start) -> None:
+    ids = submit(a_spec(epochs=60), a_spec(seed=1))
+    process = start()
+    running(ids[0])
+    worker = worker_of(process)
+    process.kill()
+    process.wait()
+    until(lambda: not worker.is_running() or worker.status() == psutil.STATUS_ZOMBIE)
+    assert queue.job(ids[0]).state == "running"  # nobody is left to say otherwise
+    start()
+    first, second = ended(ids)
+    assert (first.state, first.attempts, second.state, second.attempts) == ("succeeded", 2, "succeeded", 1)
+    assert "its supervisor ended" in " ".join(queue.log_tail(ids[0], lines=1000))
+    assert_results_equal_successes()
+
+
+def test_frozen_supervisor_and_worker_write_nothing_when_they_thaw(start: Start) -> None:
+    (id,) = submit(a_spec(epochs=60))
+    process = start()
+    running(id)
+    worker = worker_of(process)
+    worker.send_signal(signal.SIGSTOP)
+    process.kill()
+    process.wait()
+    with schema.reading() as connection:
+        token = connection.execute(sa.select(schema.job.c.token)).scalar_one()
+    assert states.lose(id, token, "frozen") == "queued"
+    start(linger_s=0)
+    (job,) = ended([id])
+    worker.send_signal(signal.SIGCONT)
+    until(lambda: not worker.is_running() or worker.status() == psutil.STATUS_ZOMBIE)
+    assert queue.job(id) == job
+    assert_results_equal_successes()
+
+
+def test_cancel_queued_running_and_deaf(start: Start) -> None:
+    polite, waiting, deaf, last = submit(a_spec(epochs=LONG), a_spec(1), a_spec(DEAF), a_spec(2))
+    process = start()
+    running(polite)
+    worker = worker_of(process)
+    queue.cancel(waiting, LOCAL)
+    assert queue.job(waiting).state == "cancelled"
+    queue.cancel(polite, LOCAL)
+    assert ended([polite])[0].state == "cancelled"
+    running(deaf)
+    assert worker_of(process) == worker  # who stops when asked keeps the worker warm
+    queue.cancel(deaf, LOCAL)
+    assert [job.state for job in ended([deaf, last])] == ["cancelled", "succeeded"]
+    assert worker_of(process) != worker
+    assert len(queue.curve(polite)) < LONG
+    assert_results_equal_successes()
+
+
+def test_two_supervisors_at_once_are_one(start: Start) -> None:
+    ids = submit(a_spec(epochs=50))
+    processes = [start(linger_s=0) for _ in range(3)]
+    job = ended(ids)[0]
+    assert [process.wait(30) for process in processes] == [0, 0, 0]
+    assert (job.state, job.attempts) == ("succeeded", 1)
+
+
+def test_who_works_in_the_foreground_follows_and_takes_over(start: Start) -> None:
+    ids = submit(a_spec(epochs=60), a_spec(1))
+    first = start()
+    running(ids[0])
+    second = start(linger_s=0, wait_for_lock=True)
+    first.kill()
+    assert second.wait(60) == 0
+    assert [queue.job(id).state for id in ids] == ["succeeded", "succeeded"]
+
+
+def test_interrupted_supervisor_gives_its_job_back(start: Start) -> None:
+    (id,) = submit(a_spec(epochs=LONG))
+    process = start()
+    running(id)
+    process.send_signal(signal.SIGINT)
+    process.wait(30)
+    job = queue.job(id)
+    assert (job.state, job.error) == ("queued", "attempt 1 was lost: the supervisor was stopped")
+
+
+def test_nothing_to_do_until_idle_starts_no_worker(start: Start) -> None:
+    assert start(linger_s=0, wait_for_lock=True).wait(30) == 0
+
+
+def test_submitting_from_many_processes_starts_one_supervisor_that_leaves_by_itself(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("GREENAI_IDLE_EXIT_S", "3")
+    program = "from greenai_core.jobs.supervisor import ensure_supervisor as e; e(); e(); input()"
+    askers = [
+        subprocess.Popen([sys.executable, "-c", program], env=environment(), stdin=subprocess.PIPE) for _ in range(2)
+    ]
+    log = next(iter_until(lambda: list(tmp_path.glob("*.supervisor.log"))))
+    until(lambda: "supervisor" in log.read_text())
+    for asker in askers:  # a detached supervisor does not need whoever started it
+        asker.kill()
+        asker.wait()
+    until(lambda: not _locked(tmp_path))
+    assert log.read_text().count("supervisor ") == 1
+    assert list(tmp_path.glob("*.supervisor.lock"))
+
+
+def iter_until(found: Callable[[], list[Path]]) -> Iterator[Path]:
+    until(found)
+    yield from found()
+
+
+def _locked(folder: Path) -> bool:
+    probe = "import sys; from greenai_core.jobs.supervisor import _lock; _lock().acquire(timeout=0)"
+    command = [sys.executable, "-c", probe]
+    return subprocess.run(command, env=environment(), stderr=subprocess.DEVNULL, check=False).returncode != 0
+
+
+def test_open_dashboard_keeps_the_supervisor(start: Start, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(supervisor, "ensure_supervisor", lambda: None)
+    process = start(linger_s=1.5)
+    stop = threading.Event()
+
+    def dashboard() -> None:
+        while not stop.wait(0.2):
+            supervisor.keep_alive()
+
+    thread = threading.Thread(target=dashboard)
+    thread.start()
+    until(lambda: psutil.Process(process.pid).children())
+    with pytest.raises(subprocess.TimeoutExpired):
+        process.wait(4)
+    stop.set()
+    thread.join()
+    assert process.wait(30) == 0
+
+
+def test_removed_store_is_followed_by_the_new_one(start: Start, tmp_path: Path) -> None:
+    process = start()
+    ended(submit(a_spec()))
+    for file in tmp_path.glob("greenai.db*"):
+        if "supervisor" not in file.name:
+            file.unlink()
+    assert ended(submit(a_spec(1)))[0].state == "succeeded"
+    assert process.poll() is None

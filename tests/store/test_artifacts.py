@@ -1,0 +1,47 @@
+"""Files of runs: complete or absent, and never outside their folder."""
+
+from __future__ import annotations
+
+import errno
+from pathlib import Path
+
+import pytest
+
+from greenai_core.errors import BadInput, RunFailed
+from greenai_core.store import artifacts
+
+
+def test_what_is_written_is_read_until_it_is_deleted(own_store: Path) -> None:
+    artifacts.write("models/a.onnx", b"one")
+    artifacts.write("models/a.onnx", b"two")
+    assert artifacts.read("models/a.onnx") == b"two"
+    assert [path.name for path in (own_store / "artifacts" / "models").iterdir()] == ["a.onnx"]
+    artifacts.delete("models/a.onnx")
+    artifacts.delete("models/a.onnx")
+    assert not artifacts.exists("models/a.onnx")
+    with pytest.raises(BadInput, match=r"models/a\.onnx: there is no such file"):
+        artifacts.read("models/a.onnx")
+
+
+@pytest.mark.parametrize("reason", [errno.ENOSPC, errno.EDQUOT])
+def test_an_interrupted_write_leaves_the_old_file(
+    reason: int, own_store: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    artifacts.write("checkpoints/k/history.json", b"old")
+    files, _ = artifacts._locate("x")
+
+    def full(*args: object, **options: object) -> None:
+        raise OSError(reason, "No space left on device")
+
+    monkeypatch.setattr(type(files), "mv", full)
+    with pytest.raises(RunFailed, match="the disk is full"):
+        artifacts.write("checkpoints/k/history.json", b"new")
+    assert artifacts.read("checkpoints/k/history.json") == b"old"
+    assert len(list((own_store / "artifacts" / "checkpoints" / "k").iterdir())) == 1
+
+
+@pytest.mark.parametrize("name", ["../secret", "models/../../secret", "/etc/passwd", "memory://x", "..\\secret"])
+def test_a_name_cannot_lead_elsewhere(name: str) -> None:
+    for use in (artifacts.read, artifacts.exists, artifacts.delete):
+        with pytest.raises(BadInput, match="is not the name of a file"):
+            use(name)

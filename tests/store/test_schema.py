@@ -1,0 +1,108 @@
+from __future__ import annotations
+
+import multiprocessing
+import sqlite3
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+
+from greenai_core.errors import BadInput
+from greenai_core.record import Record
+from greenai_core.settings import settings
+from greenai_core.store import records, schema
+from tests import factory
+
+
+def test_every_field_of_a_record_is_a_column_of_its_kind() -> None:
+    assert list(schema.RUN_COLUMNS) == list(Record.model_fields)
+    kinds = {"seed": "int", "macs": "int", "accuracy": "float", "run_id": "text", "energy_train_kind": "text"}
+    kinds |= {"schema_version": "int", "status": "text"}
+    structures = {"recipe": "json", "comparability": "json", "notes": "json", "confusion": "json"}
+    assert {name: schema.RUN_COLUMNS[name] for name in kinds | structures} == kinds | structures
+
+
+def test_store_is_created_with_its_folder_and_in_wal_mode(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GREENAI_DATABASE_URL", f"sqlite:///{tmp_path / 'a' / 'b' / 'store.db'}")
+    with schema.reading() as connection:
+        assert connection.exec_driver_sql("PRAGMA journal_mode").scalar() == "wal"
+        assert connection.execute(sa.select(schema.meta.c.value)).scalars().all() == [str(schema.VERSION)]
+
+
+def test_store_of_a_newer_schema_is_refused_and_left_as_it_is() -> None:
+    schema.engine()
+    with schema.writing() as connection:
+        connection.execute(schema.meta.update().values(value="99"))
+    schema._engines.clear()
+    with pytest.raises(BadInput, match=r"greenai\.db: written by a newer version .*schema 99, .*GREENAI_DATABASE_URL"):
+        records.table()
+
+
+@pytest.mark.parametrize(
+    ("url", "sentence"),
+    [
+        ("not a url", "GREENAI_DATABASE_URL"),
+        ("nosuchserver://localhost/x", "GREENAI_DATABASE_URL"),
+        ("sqlite:////proc/nowhere/x.db", "/proc/nowhere"),
+    ],
+)
+def test_unusable_url_is_one_sentence(url: str, sentence: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GREENAI_DATABASE_URL", url)
+    with pytest.raises(BadInput, match=sentence):
+        records.table()
+
+
+def test_file_that_is_no_database_is_one_sentence(tmp_path: Path) -> None:
+    (tmp_path / "greenai.db").write_bytes(b"this is not a database " * 100)
+    with pytest.raises(BadInput, match=r"greenai\.db: cannot be used as a store \(file is not a database\)"):
+        records.table()
+    assert (tmp_path / "greenai.db").read_bytes().startswith(b"this is not")
+
+
+def test_removed_file_means_a_new_store(tmp_path: Path) -> None:
+    records.save(factory.record())
+    for file in tmp_path.glob("greenai.db*"):
+        file.unlink()
+    assert len(records.table("own")) == 0
+    records.save(factory.record())
+    assert len(records.table("own")) == 1
+
+
+def test_failed_transaction_leaves_nothing() -> None:
+    with pytest.raises(ZeroDivisionError), schema.writing() as connection:
+        records.insert(connection, factory.record())
+        raise ZeroDivisionError
+    assert len(records.table("own")) == 0
+
+
+def test_full_disk_is_one_sentence_and_nothing_is_half_written() -> None:
+    engine = schema.engine()
+    records.save(factory.record())
+
+    @sa.event.listens_for(engine, "checkout")
+    def _no_room(connection: sqlite3.Connection, *_: object) -> None:
+        pages = connection.execute("PRAGMA page_count").fetchone()[0]
+        connection.execute(f"PRAGMA max_page_count = {pages}")
+
+    engine.dispose()
+    more = [factory.record(factory.spec(seed=seed)) for seed in range(1, 60)]
+    with (
+        pytest.raises(BadInput, match=r"greenai\.db: the disk is full.*Nothing was stored"),
+        schema.writing() as connection,
+    ):
+        records.insert(connection, *more)
+    assert len(records.table("own")) == 1
+    schema._engines.clear()
+
+
+def _open_store(url: str) -> int:
+    import os
+
+    os.environ["GREENAI_DATABASE_URL"] = url
+    records.save(factory.record(run_id=str(os.getpid())))
+    return len(records.table("own"))
+
+
+def test_two_processes_may_create_the_store_at_once() -> None:
+    with multiprocessing.get_context("spawn").Pool(2) as pool:
+        assert sorted(pool.map(_open_store, [settings().database_url] * 2, chunksize=1))[-1] == 2

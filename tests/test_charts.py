@@ -1,0 +1,168 @@
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import pandas as pd
+import plotly.graph_objects as go
+import pytest
+
+from greenai_core import charts
+from greenai_core.analysis import compare, published
+from greenai_core.analysis.explore import COSTS, Filters, View, view
+from greenai_core.store import records
+from tests import factory
+
+
+@pytest.fixture
+def table() -> pd.DataFrame:
+    for record in factory.records(2):
+        records.save(record)
+    return records.table()
+
+
+def drawn(table: pd.DataFrame, **filters: Any) -> tuple[View, go.Figure]:
+    found = view(table, Filters("digits", **filters))
+    assert found is not None
+    return found, charts.trade_off(found, by="technique", rim="white")
+
+
+def points(figure: go.Figure) -> pd.DataFrame:
+    rows = [
+        {"run_id": run, "x": x, "y": y, "opacity": trace.marker.opacity or 1.0, "symbol": trace.marker.symbol}
+        for trace in figure.data
+        if trace.customdata is not None
+        for run, x, y in zip(trace.customdata, trace.x, trace.y, strict=True)
+    ]
+    return pd.DataFrame(rows).set_index("run_id")
+
+
+@pytest.mark.parametrize("cost", COSTS)
+def test_every_comparable_run_is_one_point_at_its_place(table: pd.DataFrame, cost: str) -> None:
+    found, figure = drawn(table, cost=cost)
+    shown = points(figure)
+    expected = found.front.table.set_index("run_id")
+    assert sorted(shown.index) == sorted(expected.index)
+    assert shown["y"].to_numpy() == pytest.approx(expected.loc[shown.index, "accuracy_val"].to_numpy() * 100)
+    ratio = expected.loc[shown.index, COSTS[cost]].to_numpy() / shown["x"].to_numpy()
+    assert ratio == pytest.approx(ratio[0])
+    assert figure.layout.xaxis.type == "log"
+    assert re.search(r"\(.+\)|MACs", figure.layout.xaxis.title.text)
+
+
+def test_dominated_points_are_faded_and_the_front_is_not(table: pd.DataFrame) -> None:
+    found, figure = drawn(table)
+    shown = points(figure)
+    front = list(found.front.points["run_id"])
+    assert set(shown.loc[front, "opacity"]) == {1.0}
+    assert (shown.drop(index=front)["opacity"] < 0.5).all()
+
+
+def test_the_front_is_drawn_as_steps(table: pd.DataFrame) -> None:
+    _, figure = drawn(table)
+    (line,) = [trace for trace in figure.data if trace.mode == "lines"]
+    assert line.line.shape == "hv"
+    assert list(line.x) == sorted(line.x)
+    assert list(line.y) == sorted(line.y)
+
+
+def test_a_family_has_one_shape_and_a_technique_one_colour(table: pd.DataFrame) -> None:
+    _, figure = drawn(table)
+    _, fewer = drawn(table, techniques=("magnitude_pruning", "l1_channel_pruning"))
+    looks = {
+        trace.name: (trace.marker.color, trace.marker.symbol) for trace in figure.data if trace.customdata is not None
+    }
+    assert len({colour for colour, _ in looks.values()}) == len(looks) == 4
+    assert {colour for colour, _ in looks.values()} <= set(charts.OKABE_ITO)
+    again = {
+        trace.name: (trace.marker.color, trace.marker.symbol) for trace in fewer.data if trace.customdata is not None
+    }
+    assert again == {name: looks[name] for name in again}
+
+
+def test_hovering_tells_the_figures_with_units_and_how_energy_was_obtained(table: pd.DataFrame) -> None:
+    _, figure = drawn(table, cost="Training energy")
+    text = next(trace for trace in figure.data if trace.customdata is not None and len(trace.text)).text[0]
+    assert re.search(r"Validation accuracy: \d+\.\d\d %<br>Test accuracy: \d+\.\d\d %", text)
+    assert re.search(r"Training energy: [\d.]+ J ○ estimated", text)
+
+
+def test_many_points_are_drawn_by_the_graphics_card(table: pd.DataFrame) -> None:
+    many = pd.concat([table.assign(run_id=table["run_id"] + str(copy)) for copy in range(100)], ignore_index=True)
+    _, figure = drawn(many)
+    assert {"scattergl"} == {
+        trace.type for trace in figure.data if trace.customdata is not None and trace.marker.opacity
+    }
+
+
+def test_published_points_are_on_the_test_axis_only(table: pd.DataFrame) -> None:
+    printed = pd.DataFrame(
+        {"label": ["Printed"], "dataset": ["digits"], "accuracy": [0.97], "size_bytes": [1e6], "accuracy_train": [0.99]}
+    )
+    for split, count in (("Test", 1), ("Validation", 0)):
+        found, _ = drawn(table, split=split)
+        rows = published.points(printed, "digits", found.accuracy.column, found.cost.column)
+        figure = charts.trade_off(found, by="model", rim="white", published=rows)
+        assert sum(trace.name == "Published by others" for trace in figure.data) == count
+
+
+def test_the_description_has_the_numbers(table: pd.DataFrame) -> None:
+    found, _ = drawn(table)
+    text = charts.describe(found)
+    assert f"{len(table)} runs" in text
+    assert f"{int(found.front.mask.sum())} lie on the Pareto front" in text
+
+
+def test_nothing_is_fetched_from_the_network(table: pd.DataFrame) -> None:
+    _, figure = drawn(table)
+    assert "http" not in figure.to_json()
+
+
+def test_bars_add_up_to_the_energy_of_training() -> None:
+    found = list(factory.records(1))[:4]
+    assert any(stage.teacher for record in found for stage in record.stages)
+    figure = charts.stage_costs(found, compare.short_names(found))
+    totals = [
+        sum(x for trace in figure.data for x, y in zip(trace.x, trace.y, strict=True) if y == name)
+        for name in compare.short_names(found).values()
+    ]
+    assert totals == pytest.approx([record.energy_train_j for record in found])
+    assert figure.layout.xaxis.title.text == "Training energy (J)"
+
+
+def test_a_teacher_that_taught_twice_is_paid_for_once() -> None:
+    taught = factory.record(factory.spec(model="mlp_student", technique="distill"))
+    (stage,) = taught.stages
+    twice = taught.model_copy(update={"stages": (stage, stage.model_copy(update={"key": "again"}))})
+    assert list(compare.parts(twice)) == ["1. distill", "1.1 teacher: train", "2. distill"]
+
+
+def test_progress_has_loss_and_accuracy_on_axes_of_their_own() -> None:
+    epochs = [
+        {"stage": "train", "epoch": 1, "loss": 0.5, "accuracy_val": 0.9},
+        {"stage": "train", "epoch": 2, "loss": 0.3, "accuracy_val": None},
+        {"stage": "fine_tune", "epoch": 1, "loss": 0.2, "accuracy_val": 0.95},
+    ]
+    loss, accuracy = charts.progress(epochs).data
+    assert list(loss.x) == list(accuracy.x) == [1, 2, 3]
+    assert list(loss.y) == [0.5, 0.3, 0.2]
+    assert list(accuracy.y) == [90.0, None, 95.0]
+    assert (loss.yaxis, accuracy.yaxis) == ("y", "y2")
+
+
+def test_curves_join_the_epochs_of_all_stages() -> None:
+    pruned = factory.record(factory.spec(technique="l1_channel_pruning", sparsity=0.8))
+    (line,) = charts.curves([pruned], compare.short_names([pruned])).data
+    assert list(line.x) == [1, 2, 3, 4, 5]
+    assert list(line.text) == ["train"] * 3 + ["fine_tune"] * 2
+
+
+@pytest.mark.parametrize("custom", ["run", ["run"]])
+def test_a_selected_point_names_its_run(custom: Any) -> None:
+    assert charts.run_of({"x": 1, "customdata": custom}) == "run"
+
+
+@pytest.mark.parametrize(("low", "high"), [(0.3, 4.6), (1.0, 9e5), (24.0, 49.0), (3.0, 3.0)])
+def test_a_cost_axis_has_marks_in_its_range(low: float, high: float) -> None:
+    marks = charts._ticks(pd.Series([low, high])).get("tickvals")
+    assert marks is None or 3 <= sum(low <= mark <= high for mark in marks) <= 10

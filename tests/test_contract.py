@@ -1,0 +1,178 @@
+"""Every entry of the catalogue, on tiny data: whoever adds a file has it checked here without an edit."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+
+import pytest
+import torch
+
+from greenai_core import checkpoint, registry, spec, training, walk
+from greenai_core.candidate import Candidate
+from greenai_core.context import Context, Data, Images
+from greenai_core.registry import FunctionEntry
+from greenai_core.techniques._base import FRESH, Technique
+
+EVERY = [(kind, name) for kind in registry.KINDS for name in registry.names(kind)]
+TECHNIQUES = registry.names("techniques")
+MODELS = registry.names("models")
+
+
+def tiny_data(channels: int = 1, side: int = 12, classes: int = 3) -> Data:
+    """Two dozen images whose brightness is their class."""
+    generator = torch.Generator().manual_seed(0)
+    labels = torch.arange(24) % classes
+    images = torch.randn(24, channels, side, side, generator=generator) * 0.1 + labels.view(-1, 1, 1, 1).float()
+    return Data(Images(images, labels), Images(images, labels), (channels, side, side), classes)
+
+
+def context(data: Data) -> Context:
+    def fit(candidate: Candidate, **options: object) -> Candidate:
+        generator = torch.Generator().manual_seed(0)
+        return training.fit(candidate, data, generator=generator, report=lambda step: None, **options)
+
+    return Context(
+        data, fit, lambda teacher: torch.nn.Sequential(torch.nn.Flatten(), torch.nn.LazyLinear(3)), torch.Generator()
+    )
+
+
+def a_candidate(technique: type[Technique], data: Data) -> Candidate:
+    """A convolutional network in the state that the technique needs."""
+    model = registry.parse("models", {"name": "mnist_cnn"})(data.input_shape, data.num_classes)
+    return Candidate(model)
+
+
+def quick(name: str) -> Technique:
+    """The technique with its defaults, trained for one epoch where it trains."""
+    cls = registry.entry("techniques", name)
+    return cls.from_json({"epochs": 1} if "epochs" in cls.model_fields else {})
+
+
+@pytest.mark.parametrize(("kind", "name"), EVERY)
+def test_describes_itself(kind: registry.Kind, name: str) -> None:
+    described = registry.entry(kind, name).describe()
+    assert described["name"] == name
+    assert described["title"] and described["summary"].endswith(".")
+    assert described["family"]
+    assert "https://" in described["source"] or "results/reference" in described["source"]
+    for field, schema in described["parameters"].get("properties", {}).items():
+        assert (schema.get("title") or "$ref" in schema) and schema.get("description"), (
+            f"{name}.{field} lacks a title or a description"
+        )
+
+
+@pytest.mark.parametrize(("kind", "name"), EVERY)
+def test_survives_json(kind: registry.Kind, name: str) -> None:
+    required = {"path": "x"} if name == "image_folder" else {}
+    entry = registry.entry(kind, name).from_json(required)
+    assert registry.parse(kind, json.loads(json.dumps(entry.model_dump(mode="json")))) == entry
+
+
+@pytest.mark.parametrize("name", TECHNIQUES)
+def test_technique_applies_and_survives_a_checkpoint(name: str) -> None:
+    data = tiny_data()
+    technique = quick(name)
+    torch.manual_seed(0)
+    before = a_candidate(type(technique), data)
+    untouched = {key: value.clone() for key, value in before.model.state_dict().items()}
+    after = technique.apply(before, context(data))
+
+    assert all(torch.equal(before.model.state_dict()[key], value) for key, value in untouched.items()), (
+        "input was changed"
+    )
+    model = registry.parse("models", {"name": "mnist_cnn"})
+    assert isinstance(model, FunctionEntry)
+    restored = checkpoint.unpack(*checkpoint.pack(after, model, data.input_shape, data.num_classes))
+    images = data.val.images
+    assert torch.equal(after.model.eval()(images), restored.model(images))
+    assert {c.kind for c in restored.constraints} == {c.kind for c in after.constraints}
+
+    # Both train on to the same weights: nothing that training needs was lost on the way.
+    options = {"epochs": 1, "lr": 1e-3, "report": lambda step: None}
+    torch.manual_seed(1)
+    on = training.fit(after, data, generator=torch.Generator().manual_seed(1), **options)
+    torch.manual_seed(1)
+    on_restored = training.fit(restored, data, generator=torch.Generator().manual_seed(1), **options)
+    assert torch.equal(on.model(images), on_restored.model(images))
+
+
+@pytest.mark.parametrize("name", TECHNIQUES)
+def test_technique_changes_the_model(name: str) -> None:
+    data = tiny_data()
+    technique = quick(name)
+    before = a_candidate(type(technique), data)
+    after = technique.apply(before, context(data))
+    same_shapes = [p.shape for p in before.model.parameters()] == [p.shape for p in after.model.parameters()]
+    assert not same_shapes or any(
+        not torch.equal(a, b) for a, b in zip(before.model.parameters(), after.model.parameters(), strict=True)
+    )
+
+
+@pytest.mark.parametrize("name", TECHNIQUES)
+def test_facts_are_consistent(name: str) -> None:
+    cls = registry.entry("techniques", name)
+    assert issubclass(cls, Technique)
+    reachable = FRESH | {fact for other in TECHNIQUES for fact in registry.entry("techniques", other).gives}
+    assert cls.needs <= reachable, "no recipe can satisfy this"
+    assert not cls.gives & cls.takes
+
+
+@pytest.mark.parametrize("name", MODELS)
+@pytest.mark.parametrize("shape", [(1, 28, 28), (3, 32, 32)])
+def test_model_learns_and_survives_a_checkpoint(name: str, shape: tuple[int, int, int]) -> None:
+    entry = registry.parse("models", {"name": name})
+    assert isinstance(entry, FunctionEntry)
+    torch.manual_seed(0)
+    model = entry(shape, 7)
+    images = torch.randn(4, *shape)
+    loss = torch.nn.functional.cross_entropy(model.train()(images), torch.tensor([0, 1, 2, 6]))
+    loss.backward()
+    assert all(p.grad is not None for p in model.parameters())
+    restored = checkpoint.unpack(*checkpoint.pack(Candidate(model), entry, shape, 7))
+    assert torch.equal(model.eval()(images), restored.model(images))
+
+
+def test_checkpoint_is_restored_in_a_fresh_process(tmp_path) -> None:
+    data = tiny_data()
+    torch.manual_seed(0)
+    pruning = registry.parse("techniques", {"name": "l1_channel_pruning", "sparsity": 0.7})
+    after = pruning.apply(a_candidate(type(pruning), data), context(data))
+    model = registry.parse("models", {"name": "mnist_cnn"})
+    tensors, structure = checkpoint.pack(after, model, data.input_shape, data.num_classes)
+    (tmp_path / "t").write_bytes(tensors)
+    (tmp_path / "s").write_bytes(structure)
+    torch.save(data.val.images, tmp_path / "images.pt")
+    code = (
+        "import sys, torch; from pathlib import Path; from greenai_core import checkpoint; p = Path(sys.argv[1]);"
+        "c = checkpoint.unpack((p / 't').read_bytes(), (p / 's').read_bytes());"
+        "torch.save(c.model(torch.load(p / 'images.pt')).detach(), p / 'out.pt')"
+    )
+    subprocess.run([sys.executable, "-c", code, str(tmp_path)], check=True, timeout=120)
+    assert torch.equal(torch.load(tmp_path / "out.pt"), after.model.eval()(data.val.images))
+
+
+@pytest.mark.parametrize(
+    ("recipe", "sentence"),
+    [
+        ([], "nothing trains the model"),
+        ([{"name": "fine_tune"}], "recipe.0: fine_tune needs a model that is trained"),
+        (
+            [{"name": "l1_channel_pruning"}, {"name": "train"}],
+            "recipe.0: l1_channel_pruning needs a model that is trained",
+        ),
+        (
+            [{"name": "train"}, {"name": "magnitude_pruning"}, {"name": "l1_channel_pruning"}],
+            "recipe.2: l1_channel_pruning needs a model that is dense; put it before magnitude_pruning",
+        ),
+    ],
+)
+def test_order_of_a_recipe_is_checked(recipe: list[dict[str, object]], sentence: str) -> None:
+    with pytest.raises(ValueError, match=sentence):
+        spec.check({"dataset": {"name": "digits"}, "model": {"name": "mnist_cnn"}, "recipe": recipe})
+
+
+def test_seeds_of_places_differ() -> None:
+    seeds = [walk.seed_of(seed, place) for seed in range(20) for place in range(5)]
+    assert len(set(seeds)) == len(seeds)

@@ -1,0 +1,88 @@
+from __future__ import annotations
+
+from typing import Literal
+
+import pytest
+from pydantic import Field
+
+from greenai_core import forms, registry
+from greenai_core.registry import KINDS, Entry, Kind
+
+
+class Example(Entry):
+    """Example: every kind of field."""
+
+    sparsity: float = Field(0.5, ge=0, lt=1, title="Sparsity", description="what is removed")
+    lr: float = Field(1e-3, gt=0, le=1)
+    epochs: int = Field(5, ge=1, le=200)
+    size: int = Field(32, ge=8, le=224)
+    mode: Literal["fast", "good"] = "good"
+    nesterov: bool = False
+    limit: int | None = Field(None, ge=1, le=9)
+    path: str = Field(min_length=1)
+
+
+FIELDS = {field.name: field for field in forms._fields(Example)}
+
+
+def test_each_type_gets_its_widget() -> None:
+    widgets = {name: field.widget for name, field in FIELDS.items()}
+    assert widgets == {
+        "sparsity": "slider",
+        "lr": "number",
+        "epochs": "number",
+        "size": "slider",
+        "mode": "choice",
+        "nesterov": "switch",
+        "limit": "number",
+        "path": "text",
+    }
+
+
+def test_a_slider_stays_within_its_bounds() -> None:
+    sparsity = FIELDS["sparsity"]
+    assert (sparsity.low, sparsity.high, sparsity.step) == (0, 0.99, 0.01)
+    assert (sparsity.title, sparsity.help, sparsity.default) == ("Sparsity", "what is removed", 0.5)
+
+
+def test_a_range_of_decades_is_typed_in_steps_of_its_default() -> None:
+    assert FIELDS["lr"].step == pytest.approx(1e-3)
+    assert (FIELDS["lr"].low, FIELDS["lr"].high) == (0, 1)
+
+
+def test_optional_and_required_fields_have_no_default() -> None:
+    assert FIELDS["limit"].optional
+    assert FIELDS["limit"].default is None
+    assert not FIELDS["path"].optional
+    assert FIELDS["path"].default is None
+
+
+def test_choices() -> None:
+    assert FIELDS["mode"].choices == ("fast", "good")
+
+
+EVERY = [(kind, name) for kind in KINDS for name in registry.names(kind)]
+
+
+@pytest.mark.parametrize(("kind", "name"), EVERY)
+def test_every_entry_has_a_form_whose_defaults_it_accepts(kind: Kind, name: str) -> None:
+    parts = forms.fields(kind, name)
+    values = {part.name: part.default if part.default is not None else "folder" for part in parts if not part.optional}
+    entry = registry.entry(kind, name).from_json(values)
+    assert entry.name == name
+    for part in parts:
+        if part.widget == "slider":
+            assert part.low <= part.default <= part.high  # type: ignore[operator]
+
+
+@pytest.mark.parametrize(("kind", "name"), EVERY)
+def test_every_entry_has_a_title_and_a_source(kind: Kind, name: str) -> None:
+    described = forms.described(kind, name)
+    assert described.title
+    assert described.source
+
+
+def test_sparsity_is_a_slider_and_the_teacher_a_form_of_its_own() -> None:
+    widgets = {field.name: field.widget for field in forms.fields("techniques", "l1_channel_pruning")}
+    assert widgets["sparsity"] == "slider"
+    assert {field.name: field.widget for field in forms.fields("techniques", "distill")}["teacher"] == "teacher"

@@ -1,0 +1,1 @@
+"""What is used to make and to check the product, and is no part of it."""
