@@ -114,6 +114,14 @@ def _parser() -> argparse.ArgumentParser:
     front.add_argument("--dataset", metavar="NAME", help="only runs on this data set")
     add(_remeasure).add_argument("run_id", metavar="RUN_ID")
     add(_meter)
+    recost = add(_recost)
+    recost.add_argument("run_id", metavar="RUN_ID")
+    recost.add_argument("--country", metavar="CODE", help="of the grid, ISO 3166 alpha-3, such as NLD")
+    recost.add_argument("--g-per-kwh", type=float, metavar="G", help="grams of CO2e per kWh, instead of a country's")
+    recost.add_argument("--year", type=int, metavar="YEAR", help="that the country's mean or --g-per-kwh is of")
+    recost.add_argument("--source", metavar="TEXT", help="who says --g-per-kwh")
+    recost.add_argument("--pue", type=float, default=1.0, help="energy at the wall over the computer's; default: 1")
+    recost.add_argument("--watts-per-core", type=float, metavar="W", help="of a busy core; default: as when it ran")
     return parser
 
 
@@ -152,9 +160,18 @@ def _run(chosen: argparse.Namespace) -> None:
 
         preload.everything()
         from greenai_core.run import execute
+        from greenai_core.store.keeper import Keeper
 
-        with _ProgressBar() as bar:
-            record = execute(spec, reporter=bar)
+        keeper = Keeper()
+        try:
+            with _ProgressBar() as bar:
+                record = execute(spec, reporter=bar, keep=keeper)
+        except BaseException as error:
+            keeper.end()
+            if isinstance(error, KeyboardInterrupt) and keeper.record is not None:
+                said = f"interrupted; run {keeper.record.run_id} holds what was measured until then."
+                raise RunFailed(said) from None
+            raise
         try:
             records.save(record)
         except BadInput as error:  # the work is done: hand it out, so that it can be imported later
@@ -261,6 +278,24 @@ def _meter(chosen: argparse.Namespace) -> None:
         print("\n".join(_outline(found)))
     else:
         _emit(chosen, found, (), ())
+
+
+def _recost(chosen: argparse.Namespace) -> None:
+    """Say what a stored run would come to under other assumptions; nothing is run."""
+    from greenai_core.analysis.recost import Assumptions, recost
+    from greenai_core.store import records
+
+    assumptions = Assumptions(
+        country=chosen.country,
+        g_per_kwh=chosen.g_per_kwh,
+        year=chosen.year,
+        source=chosen.source,
+        pue=chosen.pue,
+        w_per_core=chosen.watts_per_core,
+    )
+    found = recost(records.load(chosen.run_id), assumptions)
+    rows = [*found.rows(), *({"figure": "assumed", "how": sentence} for sentence in found.assumed)]
+    _emit(chosen, asdict(found), rows, ("figure", "value", "how"))
 
 
 def _outline(document: Mapping[str, Any], indent: str = "") -> Iterator[str]:

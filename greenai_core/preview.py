@@ -21,7 +21,7 @@ from greenai_core.datasets._base import NotHereError, Splits, fetch_with, outlin
 from greenai_core.energy.meter import EnergyMeter
 from greenai_core.record import with_teachers
 from greenai_core.registry import FunctionEntry
-from greenai_core.run import setting_of
+from greenai_core.run import check_device, setting_of
 from greenai_core.settings import settings
 from greenai_core.spec import Spec
 from greenai_core.store import checkpoints, records
@@ -69,7 +69,8 @@ def preview(spec: Spec) -> dict[str, Any]:
     Raises:
         BadInput: something the spec names is not to be had here.
     """
-    meter = EnergyMeter.from_settings()
+    check_device(spec.measurement)
+    meter = EnergyMeter.from_settings(spec.measurement.device)
     setting = setting_of(spec.measurement, meter)
     steps = _steps(spec, setting)
     price = cost.predict(
@@ -141,12 +142,15 @@ def _plan(spec: Spec, steps: list[Step], setting: Setting) -> list[cost.PlannedS
 
 @lru_cache(maxsize=1)
 def _history(training_key: str, version: str) -> pd.DataFrame:
-    """Return every stage that ran under this key, once; `version` is the store's, so that new runs are seen."""
+    """Return every stage that was carried through under this key, once, also of runs that did not succeed.
+
+    `version` is the store's, so that new runs are seen.
+    """
     ran = {
         stage.key: stage
         for record in records.every()
         for stage in with_teachers(record.stages)
-        if stage.training_key == training_key
+        if stage.training_key == training_key and stage.ended
     }
     return pd.DataFrame([stage.model_dump(include=set(cost.HISTORY)) for stage in ran.values()])
 

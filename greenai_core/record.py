@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, Literal
 
 from pydantic import Field, computed_field
@@ -10,6 +10,15 @@ from pydantic import Field, computed_field
 from greenai_core.spec import Frozen, digest
 
 EnergyKind = Literal["measured", "apportioned", "estimated"]
+
+CERTAINTY: tuple[EnergyKind, ...] = ("estimated", "apportioned", "measured")
+"""From least to most sure."""
+
+
+def least_sure(kinds: Iterable[str | None]) -> EnergyKind | None:
+    """Return the least sure of some kinds: a sum is as sure as its least sure part. None where none is known."""
+    known = set(kinds)
+    return next((kind for kind in CERTAINTY if kind in known), None)
 
 
 class StageRecord(Frozen):
@@ -19,12 +28,14 @@ class StageRecord(Frozen):
     key: str = Field(description="prefix-cache key of the checkpoint after this stage")
     dataset: str
     model: str
-    epochs: int = Field(description="passes over the training images; 0: nothing was trained")
+    epochs: int = Field(
+        description="passes over the training images, those planned where the stage did not end; 0: nothing was trained"
+    )
     images: int = Field(description="training images of one epoch")
     macs: int | None = Field(description="multiply-accumulates of one forward pass of the network the stage was given")
-    params: int
-    nonzero_params: int
-    accuracy_val: float | None = Field(description="validation accuracy after the stage, in [0, 1]")
+    params: int | None = Field(description="of what the stage left behind; None: it did not end")
+    nonzero_params: int | None
+    accuracy_val: float | None = Field(description="validation accuracy after the stage, in [0, 1]; None: as params")
     extra_macs: int = Field(0, description="multiply-accumulates besides training: forward passes of a teacher")
     energy_j: float | None = Field(
         description="joules of the stage when it ran; without its teacher and without watching the validation accuracy"
@@ -33,9 +44,17 @@ class StageRecord(Frozen):
     wall_s: float
     cached: bool = Field(description="True: taken from the store, the figures are those of the run that made it")
     training_key: str = Field(description="comparability key of energy_j")
-    window: dict[str, Any] = Field(description="the energy window of the stage, see greenai_core.energy.meter.Window")
+    window: dict[str, Any] = Field(
+        description="the energy window of the stage, see greenai_core.energy.window.Window; where its status is "
+        "aborted the stage did not end, and the figures are those until then"
+    )
     curve: tuple[dict[str, float], ...] = Field((), description="per epoch: epoch, loss, accuracy_val, lr, energy_j")
     teacher: tuple[StageRecord, ...] = Field((), description="stages of the teacher that this stage was taught by")
+
+    @property
+    def ended(self) -> bool:
+        """Whether the stage was carried through; else its figures say nothing about what such a stage costs."""
+        return self.window.get("status") != "aborted"
 
 
 def with_teachers(stages: Sequence[StageRecord]) -> Iterator[StageRecord]:
@@ -79,7 +98,10 @@ class Record(Frozen):
     schema_version: Literal[1] = 1
     run_id: str
     spec_id: str
-    status: Literal["succeeded", "failed", "aborted"]
+    status: Literal["succeeded", "failed", "aborted"] = Field(
+        description="aborted: cancelled, interrupted or killed; unless it succeeded, `stages` and `energy_spent_j` are "
+        "those until then, and no choice or comparison counts the run"
+    )
     created_at: str = Field(description="UTC, ISO 8601")
     dataset: str
     model: str
@@ -118,7 +140,9 @@ class Record(Frozen):
     stages: tuple[StageRecord, ...] = ()
     measurements: tuple[InferenceMeasurement, ...] = ()
     provenance: dict[str, Any] = Field(default_factory=dict)
-    notes: dict[str, str] = Field(default_factory=dict, description="why a field is None, by field")
+    notes: dict[str, str] = Field(
+        default_factory=dict, description="why a field is None, by field; status: why it did not succeed"
+    )
 
     @computed_field  # type: ignore[prop-decorator]
     @property

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 import uuid
 from datetime import UTC, datetime
 from typing import Any
@@ -21,10 +20,11 @@ from greenai_core.energy.machine import cores_usable, environment
 from greenai_core.energy.meter import EnergyMeter
 from greenai_core.errors import BadInput
 from greenai_core.progress import Progress, Reporter, silent
-from greenai_core.record import Comparability, InferenceMeasurement, Record
+from greenai_core.record import Comparability, InferenceMeasurement, Record, least_sure
 from greenai_core.registry import versions
 from greenai_core.spec import Measurement, Spec, check, digest
 from greenai_core.store import artifacts, records
+from greenai_core.unfinished import Keep, Unfinished, forget
 from greenai_core.walk import Setting, Walk, untrained, weight
 
 MEASURING_WEIGHT = 1.0
@@ -38,65 +38,84 @@ PARITY_IMAGES = 256
 """The deployed file and torch are compared on so many validation images."""
 
 
-def execute(spec: Spec, *, reporter: Reporter = silent, run_id: str | None = None) -> Record:
+def execute(spec: Spec, *, reporter: Reporter = silent, run_id: str | None = None, keep: Keep = forget) -> Record:
     """Run a spec here and return its record; storing it is the caller's.
+
+    Args:
+        spec: what to run.
+        reporter: told how far the run is.
+        run_id: id of the record; None: a new one.
+        keep: called with the unfinished record, under the same id, from the first stage on about once a second, and a
+            last time when something is raised; never when the run has succeeded.
 
     Raises:
         BadInput: something the spec names is not to be had here.
         RunFailed: the run could not be carried through.
         Cancelled: `reporter` asked for the end.
     """
-    started = time.perf_counter()
-    meter = EnergyMeter.from_settings()
+    check_device(spec.measurement)
+    meter = EnergyMeter.from_settings(spec.measurement.device)
+    meter.prepare(lambda message: reporter(Progress(stage="data", stage_index=0, fraction=0.0, message=message)))
     setting = setting_of(spec.measurement, meter)
     torch.set_num_threads(setting.threads)
+    known = _known(spec, run_id or new_run_id(), meter)
+    unfinished = Unfinished(_unmade(known, spec, setting, meter), keep, setting.joules)
+    try:
+        return _carried_out(spec, known, setting, meter, reporter, unfinished)
+    except BaseException as error:
+        unfinished.end(error)
+        raise
+
+
+def _carried_out(
+    spec: Spec,
+    known: dict[str, Any],
+    setting: Setting,
+    meter: EnergyMeter,
+    reporter: Reporter,
+    unfinished: Unfinished,
+) -> Record:
     total = sum(weight(stage) for stage in spec.recipe) + MEASURING_WEIGHT
     with meter.window("run", phase="run", cross_check=False) as whole:
+        unfinished.spent = whole
         reporter(Progress(stage="data", stage_index=0, fraction=0.0, message=f"reading {spec.dataset.name}"))
-        walk = Walk(setting, meter, reporter, total, whole)
+        walk = Walk(setting, meter, reporter, total, whole, unfinished)
         splits, data = walk.load(spec.dataset)
         walked = walk.through(spec)
+        unfinished.tell()
         last = len(spec.recipe)
         reporter(
             Progress(stage="measure", stage_index=last, fraction=1 - MEASURING_WEIGHT / total, message="measuring")
         )
         fields, notes = _quality(walked.candidate, splits, data)
+        unfinished.tell()
         exported = export.export_model(walked.candidate.model, data.input_shape, data.val.images[:PARITY_IMAGES])
         fields["size_bytes"] = None if exported.content is None else len(exported.content)
-        measured = _measure(walked.candidate.model, exported, data, spec.measurement, meter)
+        measured = _measure(walked.candidate.model, exported, data, spec.measurement)
     costs = bill(walked.stages, meter.intensity)
     # The last report comes before the file is written: whoever cancels now leaves nothing behind.
     reporter(Progress(stage="measure", stage_index=last, fraction=1.0, message="done", energy_j=whole.closed.net_j))
-    run_id = run_id or new_run_id()
     model_uri = None
     if exported.content is not None:
-        model_uri = f"models/{run_id}.onnx"
+        model_uri = f"models/{unfinished.run_id}.onnx"
         artifacts.write(model_uri, exported.content)
     record = Record(
-        run_id=run_id,
-        spec_id=spec.spec_id,
+        **known,
         status="succeeded",
-        created_at=datetime.now(UTC).isoformat(timespec="seconds"),
-        dataset=spec.dataset.name,
-        model=spec.model.name,
-        recipe=tuple(stage.model_dump(mode="json") for stage in spec.recipe),
-        seed=spec.seed,
-        spec=spec.model_dump(mode="json"),
+        created_at=_now(),
         **fields,
         energy_train_j=costs.energy_j,
         carbon_train_g=costs.carbon_g,
         cpu_s=costs.cpu_s,
         **inference_fields(measured),
-        energy_spent_j=whole.closed.net_j if setting.device.type == "cpu" else None,
-        energy_train_kind=meter.kind,
-        carbon_intensity=meter.intensity.as_json() if meter.intensity else None,
-        wall_s=time.perf_counter() - started,
+        energy_spent_j=setting.joules(whole.closed),
+        energy_train_kind=least_sure([costs.kind, whole.closed.kind]),
+        wall_s=unfinished.wall_s(),
         comparability=Comparability(
             quality=digest({"dataset": splits.digest}),
             training=costs.training_key,
             inference=measured.inference_key if measured else None,
         ),
-        environment=environment(),
         stages=walked.stages,
         measurements=(measured,) if measured else (),
         provenance={
@@ -117,6 +136,31 @@ def execute(spec: Spec, *, reporter: Reporter = silent, run_id: str | None = Non
     return record.model_copy(update={"notes": {**_reasons(record, exported.reason), **record.notes}})
 
 
+def _known(spec: Spec, run_id: str, meter: EnergyMeter) -> dict[str, Any]:
+    """Return the fields of a record that are known before the run."""
+    return {
+        "run_id": run_id,
+        "spec_id": spec.spec_id,
+        "dataset": spec.dataset.name,
+        "model": spec.model.name,
+        "recipe": tuple(stage.model_dump(mode="json") for stage in spec.recipe),
+        "seed": spec.seed,
+        "spec": spec.model_dump(mode="json"),
+        "carbon_intensity": meter.intensity.as_json() if meter.intensity else None,
+        "environment": environment(),
+    }
+
+
+def _unmade(known: dict[str, Any], spec: Spec, setting: Setting, meter: EnergyMeter) -> Record:
+    """Return the record of a run of which nothing is done."""
+    provenance = {"versions": versions(spec), "threads": setting.threads, "device": setting.device.type}
+    return Record(**known, status="aborted", created_at=_now(), energy_train_kind=meter.kind, provenance=provenance)
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="seconds")
+
+
 def remeasure(run_id: str) -> Record:
     """Time a run's model on this machine, store the record with that measurement added, and return it.
 
@@ -124,12 +168,16 @@ def remeasure(run_id: str) -> Record:
     a dense forward pass takes as long whatever the weights are.
 
     Raises:
-        BadInput: the run is unknown, or its model cannot be exported.
+        BadInput: the run is unknown or did not succeed, or its model cannot be exported.
     """
     record = records.load(run_id)
+    if record.status != "succeeded":
+        raise BadInput(f"{run_id}: the run did not succeed, so there is no model to time; run its spec again.")
     spec = check(record.spec)
     wanted = spec.measurement if spec.measurement.profile != "none" else Measurement()
-    measured = timing.measure_file(_deployed(record, spec), _shape(record), wanted, EnergyMeter.from_settings())
+    meter = EnergyMeter.from_settings()
+    meter.prepare()
+    measured = timing.measure_file(_deployed(record, spec), _shape(record), wanted, meter)
     known = record.comparability
     fields = inference_fields(measured)
     changed = record.model_copy(
@@ -162,14 +210,7 @@ def _shape(record: Record) -> tuple[int, int, int]:
 
 
 def setting_of(measurement: Measurement, meter: EnergyMeter) -> Setting:
-    """Return where a run with this measurement happens.
-
-    Raises:
-        BadInput: this machine does not have the device.
-    """
-    there = {"cpu": True, "cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
-    if not there[measurement.device]:
-        raise BadInput(f"measurement.device: this machine has no {measurement.device}; choose cpu.")
+    """Return where a run with this measurement happens."""
     threads = measurement.threads or cores_usable()
     key = training_key(
         machine=environment(),
@@ -178,7 +219,18 @@ def setting_of(measurement: Measurement, meter: EnergyMeter) -> Setting:
         threads=threads,
         device=measurement.device,
     )
-    return Setting(torch.device(measurement.device), threads, key)
+    return Setting(torch.device(measurement.device), threads, key, meter.counts(measurement.device))
+
+
+def check_device(measurement: Measurement) -> None:
+    """Check that this machine has the device.
+
+    Raises:
+        BadInput: it does not.
+    """
+    there = {"cpu": True, "cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
+    if not there[measurement.device]:
+        raise BadInput(f"measurement.device: this machine has no {measurement.device}; choose cpu.")
 
 
 def new_run_id() -> str:
@@ -219,8 +271,10 @@ def _quality(candidate: Candidate, splits: Splits, data: Data) -> tuple[dict[str
 
 
 def _measure(
-    model: nn.Module, exported: export.Exported, data: Data, wanted: Measurement, meter: EnergyMeter
+    model: nn.Module, exported: export.Exported, data: Data, wanted: Measurement
 ) -> InferenceMeasurement | None:
+    """Time the model on the processor, whatever it was trained on."""
+    meter = EnergyMeter.from_settings()
     if wanted.profile == "none":
         return None
     if exported.content is not None:

@@ -56,6 +56,9 @@ class Settings(BaseSettings):
         None, description="ISO 3166 alpha-3 code of the grid, for carbon; unset: carbon is unknown"
     )
     watts_per_core: float = Field(4.0, gt=0, description="assumed power of one busy core, in watts")
+    powercap_root: RootedPath = Field(
+        Path("/sys/class/powercap"), description="where Linux shows the energy counters of the processor (RAPL)"
+    )
     executor: Literal["local"] = Field("local", description="where jobs run")
     launch_token: SecretStr | None = Field(None, description="lets a dashboard that is not on localhost launch runs")
     host_id: str = Field(default_factory=platform.node, description="name of this host in the job table")

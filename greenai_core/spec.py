@@ -28,11 +28,15 @@ class Frozen(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
+Device = Literal["cpu", "cuda", "mps"]
+"""What trains; inference is always timed on the processor."""
+
+
 class Measurement(Frozen):
     """How a run is measured; not part of what it is, so it does not enter `spec_id`."""
 
     profile: Literal["quick", "full", "none"] = Field("quick", description="quick: short windows; full: as in the bank")
-    device: Literal["cpu", "cuda", "mps"] = Field("cpu", description="where training runs")
+    device: Device = Field("cpu", description="where training runs")
     threads: int | None = Field(
         None, ge=1, le=1024, description="threads of training; null: every core this process may use"
     )

@@ -9,11 +9,12 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -26,7 +27,7 @@ from greenai_core.energy.machine import environment
 from greenai_core.energy.meter import EnergyMeter
 from greenai_core.evaluation import evaluating
 from greenai_core.export import INPUT, OUTPUT, session
-from greenai_core.record import InferenceMeasurement
+from greenai_core.record import InferenceMeasurement, least_sure
 from greenai_core.spec import Measurement
 
 THREADS = 1
@@ -36,17 +37,30 @@ Images = npt.NDArray[np.float32]
 
 @dataclass(frozen=True)
 class Effort:
-    """How long is measured at each batch size; see `greenai_core.energy.meter.EnergyMeter.benchmark`."""
+    """How long is measured at each batch size; see `greenai_core.energy.meter.EnergyMeter.benchmark`.
 
-    min_window_s: float
+    Windows are counted in the least window that the energy sources can measure (`EnergyMeter.min_window_s`): a counter
+    of the processor needs longer ones than CPU time does.
+    """
+
+    length: float
     repeats: int
     warmup_s: float
-    max_total_s: float
+    budget: float
+
+    def options(self, meter: EnergyMeter) -> dict[str, Any]:
+        """Return the options of a benchmark with this meter."""
+        return {
+            "min_window_s": self.length * meter.min_window_s,
+            "repeats": self.repeats,
+            "warmup_s": self.warmup_s,
+            "max_total_s": self.budget * meter.min_window_s,
+        }
 
 
 PROFILES = {
-    "quick": Effort(min_window_s=0.3, repeats=3, warmup_s=0.1, max_total_s=1.6),
-    "full": Effort(min_window_s=1.0, repeats=5, warmup_s=1.0, max_total_s=20.0),
+    "quick": Effort(length=1.0, repeats=3, warmup_s=0.1, budget=6.0),
+    "full": Effort(length=3.0, repeats=5, warmup_s=1.0, budget=66.0),
 }
 
 
@@ -104,8 +118,8 @@ def measure_inference(
     Args:
         runner: what computes the forward pass.
         input_shape: (C, H, W).
-        wanted: batch size of throughput and of `energy_per_sample_j`, and the profile, one of `PROFILES`: quick takes
-            about 2.5 s, full about 14 s; more where the machine is busy, within limits.
+        wanted: batch size of throughput and of `energy_per_sample_j`, and the profile, one of `PROFILES`: by CPU time
+            quick takes about 2.5 s and full about 13 s; more where the machine is busy, within limits.
         meter: where the joules come from.
     """
     throughput_batch, profile = wanted.throughput_batch, wanted.profile
@@ -134,7 +148,7 @@ def measure_inference(
         energy_per_sample_ci95_j=batched.ci95_j,
         energy_per_sample_b1_j=single.j_per_unit,
         energy_per_sample_b1_ci95_j=single.ci95_j,
-        energy_kind=meter.kind,
+        energy_kind=least_sure([single.kind, batched.kind]) or "estimated",
         quality=tuple(dict.fromkeys(single.quality + batched.quality)),
         windows=tuple(window.as_json() for window in windows),
         environment=machine,
@@ -143,4 +157,4 @@ def measure_inference(
 
 def _measure(runner: Runner, images: Images, effort: Effort, meter: EnergyMeter) -> EnergyStats:
     label = f"batch {len(images)}"
-    return meter.benchmark(runner.prepare(images), len(images), label=label, unit="sample", **asdict(effort))
+    return meter.benchmark(runner.prepare(images), len(images), label=label, unit="sample", **effort.options(meter))

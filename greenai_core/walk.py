@@ -15,7 +15,8 @@ from greenai_core import acceleration, checkpoint, metrics, training
 from greenai_core.candidate import Candidate
 from greenai_core.context import Context, Data, Images, tensors
 from greenai_core.datasets._base import Splits, fetch_with
-from greenai_core.energy.meter import EnergyMeter, OpenWindow
+from greenai_core.energy.meter import EnergyMeter
+from greenai_core.energy.open_window import OpenWindow
 from greenai_core.energy.window import Window
 from greenai_core.errors import BadInput
 from greenai_core.progress import Progress, Reporter
@@ -25,15 +26,24 @@ from greenai_core.settings import settings
 from greenai_core.spec import Spec, Teacher
 from greenai_core.store import checkpoints
 from greenai_core.techniques._base import Technique
+from greenai_core.unfinished import Unfinished
 
 
 @dataclass(frozen=True)
 class Setting:
-    """Where a walk happens: what figures depend on beside the spec."""
+    """Where a walk happens: what figures depend on beside the spec; `counted` tells whether its joules are."""
 
     device: torch.device
     threads: int
     training_key: str
+    counted: bool
+
+    def joules(self, made: Window, watched: Sequence[Window] = ()) -> float | None:
+        """Return a window's joules without those of watching it; None where the device has no source of its own."""
+        looking = [window.net_j for window in watched]
+        if not self.counted or made.net_j is None or None in looking:
+            return None
+        return made.net_j - sum(joules for joules in looking if joules is not None)
 
     def numerics(self) -> dict[str, Any]:
         """Return everything beside spec and data that the weights depend on; part of every checkpoint's key."""
@@ -56,10 +66,22 @@ class Walked:
 
 
 class Walk:
-    """The walk of one run: `total` is its weight in epochs, `run` the energy window around all of it."""
+    """The walk of one run.
 
-    def __init__(self, setting: Setting, meter: EnergyMeter, reporter: Reporter, total: float, run: OpenWindow) -> None:
+    `total` is its weight in epochs, `run` the energy window around all of it; `unfinished` is told how far it is.
+    """
+
+    def __init__(
+        self,
+        setting: Setting,
+        meter: EnergyMeter,
+        reporter: Reporter,
+        total: float,
+        run: OpenWindow,
+        unfinished: Unfinished,
+    ) -> None:
         self._setting, self._meter, self._reporter, self._run = setting, meter, reporter, run
+        self._unfinished = unfinished
         self._total, self._done = total, 0.0
         self._loaded: dict[FunctionEntry, tuple[Splits, Data]] = {}
 
@@ -75,9 +97,11 @@ class Walk:
         else:
             model = fresh_model(spec, data.input_shape, data.num_classes)
             candidate, stages = Candidate(model.to(self._setting.device)), ()
+        self._unfinished.enter(stages)
         for index in range(done, len(spec.recipe)):
             candidate, stage = self._stage(spec, index, candidate, data, keys[index], label)
             stages = (*stages, stage)
+            self._unfinished.ended(stage)
             packed = checkpoint.pack(candidate, spec.model, data.input_shape, data.num_classes)
             checkpoints.write(keys[index], *packed, stages)
         return Walked(candidate, stages)
@@ -98,29 +122,40 @@ class Walk:
         self, spec: Spec, index: int, candidate: Candidate, data: Data, key: str, label: str
     ) -> tuple[Candidate, StageRecord]:
         stage = spec.recipe[index]
+        facts = {
+            "name": stage.name,
+            "key": key,
+            "dataset": spec.dataset.name,
+            "model": spec.model.name,
+            "epochs": epochs_of(stage),
+            "images": len(data.train),
+            "macs": metrics.macs(candidate.model, data.input_shape),
+            "cached": False,
+            "training_key": self._setting.training_key,
+        }
+        begun = self._unfinished.begin(facts)
         # Before the stage's own window opens, so that a teacher's joules are counted once, as the teacher's.
         taught = {teacher: self._teach(spec, index, teacher, data) for teacher in checkpoints.teachers(stage)}
         seed = seed_of(spec.seed, index + 1)
         torch.manual_seed(seed)
-        curve: list[dict[str, float]] = []
-        watched: list[Window] = []
 
         def validate(model: nn.Module, precision: str) -> float:
             """Find the validation accuracy in a window of its own: looking is no part of making the model."""
             with self._meter.window("validation", phase="evaluate", cross_check=False) as looking:
                 accuracy = training.accuracy_of(model, precision, data.val.images, data.val.labels)
-            watched.append(looking.closed)
+            begun.watched.append(looking.closed)
             return accuracy
 
-        macs = metrics.macs(candidate.model, data.input_shape)
+        self._unfinished.tell()  # opens the store, the first time: outside of what the stage costs
         with self._meter.window(stage.name, phase=stage.name) as window:
+            begun.window = window
             context = Context(
                 data=data,
                 fit=partial(
                     training.fit,
                     data=data,
                     generator=torch.Generator().manual_seed(seed),
-                    report=partial(self._told, window, label + stage.name, index, stage, curve),
+                    report=partial(self._told, window, label + stage.name, index, stage, begun.curve),
                     validate=validate,
                 ),
                 teacher=lambda teacher: taught[teacher].candidate.model.eval().requires_grad_(False),
@@ -131,24 +166,16 @@ class Walk:
         count = metrics.count_params(candidate.model)
         teacher_macs = [metrics.macs(walked.candidate.model, data.input_shape) for walked in taught.values()]
         record = StageRecord(
-            name=stage.name,
-            key=key,
-            dataset=spec.dataset.name,
-            model=spec.model.name,
-            epochs=epochs_of(stage),
-            images=len(data.train),
-            macs=macs,
+            **facts,
             extra_macs=teaching_macs(stage, len(data.train), teacher_macs),
             params=count.params,
             nonzero_params=count.nonzero_params,
             accuracy_val=training.accuracy_of(candidate.model, "fp32", data.val.images, data.val.labels),
-            energy_j=self._joules(window.closed, watched),
-            cpu_s=window.closed.cpu_s - sum(looking.cpu_s for looking in watched),
-            wall_s=window.closed.wall_s - sum(looking.wall_s for looking in watched),
-            cached=False,
-            training_key=self._setting.training_key,
+            energy_j=self._setting.joules(window.closed, begun.watched),
+            cpu_s=window.closed.cpu_s - sum(looking.cpu_s for looking in begun.watched),
+            wall_s=window.closed.wall_s - sum(looking.wall_s for looking in begun.watched),
             window=window.closed.as_json(),
-            curve=tuple(curve),
+            curve=tuple(begun.curve),
             teacher=tuple(part for walked in taught.values() for part in walked.stages),
         )
         return candidate, record
@@ -158,14 +185,9 @@ class Walk:
         taught = teacher.within(spec)
         _, seen = self.load(taught.dataset)
         check_teacher(index, (seen.input_shape, seen.num_classes), (data.input_shape, data.num_classes))
-        return self.through(taught, f"{spec.recipe[index].name}: teacher ")
-
-    def _joules(self, stage: Window, watched: Sequence[Window]) -> float | None:
-        """Return the joules of a stage without those of watching it; None where the device has no source of its own."""
-        looking = [window.net_j for window in watched]
-        if self._setting.device.type != "cpu" or stage.net_j is None or None in looking:
-            return None
-        return stage.net_j - sum(joules for joules in looking if joules is not None)
+        walked = self.through(taught, f"{spec.recipe[index].name}: teacher ")
+        self._unfinished.taught()
+        return walked
 
     def _told(
         self,
@@ -194,6 +216,7 @@ class Walk:
                 energy_j=self._run.joules_so_far(),
             )
         )
+        self._unfinished.tell()
 
 
 def weight(stage: Technique, *, own: bool = False) -> float:

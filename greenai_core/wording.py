@@ -9,8 +9,27 @@ FLAGS = {
     "shared_machine": "other programs used the processor meanwhile",
     "high_cv": "repeated measurements differ more than they should",
     "too_short": "the work was over before it could be measured well",
+    "no_idle": "the machine's idle power is not known, so it is not subtracted",
+    "shared_gpu": "other processes used the graphics card meanwhile",
 }
 """The flags of energy windows, in plain words."""
+
+KINDS = {
+    "measured": "read from a counter of the hardware that did the work",
+    "apportioned": "a counter of the whole machine, shared out by processor time",
+    "estimated": "processor time multiplied by an assumed power per core; no counter was read",
+}
+"""How an energy was obtained, in plain words."""
+
+_COUNTS_ALL = "it reads a counter of the whole processor: neighbours and the idle machine are in its joules"
+
+CODECARBON = {
+    "constant": "it multiplies an assumed power by the duration: waiting is in its joules",
+    "intel_rapl": _COUNTS_ALL,
+    "intel_power_gadget": _COUNTS_ALL,
+    "windows_emi": _COUNTS_ALL,
+}
+"""Why codecarbon's joules are others than ours, by its mode; in mode cpu_load that depends on the watts assumed."""
 
 _TELLING = ("sparsity", "temperature", "epochs")
 """Of a stage's parameters, those that tell one run from another; the first one it has is shown."""
@@ -29,6 +48,12 @@ def run(spec: Mapping[str, Any]) -> str:
 def number(count: int, noun: str) -> str:
     """Write a count with its noun: ``1 run``, ``2,000 runs``."""
     return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"
+
+
+def ending(status: str, why: str) -> str:
+    """Write how a run ended that did not succeed: ``This run failed: the loss is not a number.``."""
+    verb = "was aborted" if status == "aborted" else status
+    return f"This run {verb}: {why}".rstrip(".: ") + "."
 
 
 def doubt(flag: str) -> str:

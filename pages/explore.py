@@ -6,7 +6,7 @@ import streamlit as st
 
 from greenai_core import charts
 from greenai_core.analysis.explore import Filters, View
-from pages.components import badge, controls, data, empty, runs
+from pages.components import badge, controls, data, empty, measuring, runs
 from pages.components.picks import picks
 
 PUBLISHED = (
@@ -77,3 +77,4 @@ else:
         answers(view)
         conditions(filters, view)
         below(view, chart(filters, view))
+measuring.section()

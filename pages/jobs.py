@@ -40,7 +40,7 @@ def history(ended: list[Job]) -> None:
     pages = -(-len(ended) // PER_PAGE)
     page = st.pagination(pages, key="page", bind="query-params") if pages > 1 else 1
     for item in ended[(page - 1) * PER_PAGE : page * PER_PAGE]:
-        job.ended(item, data.usual_kind(), access.current())
+        job.ended(item, data.kind_of(item.run_id), access.current())
 
 
 st.title("Jobs", anchor=False)

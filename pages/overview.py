@@ -9,7 +9,7 @@ from greenai_core.analysis.explore import Filters, choices
 from greenai_core.examples import next_experiment
 from greenai_core.jobs import queue
 from greenai_core.jobs.states import LIVE
-from pages.components import access, data
+from pages.components import access, data, measuring
 from pages.components.picks import picks
 
 
@@ -94,3 +94,4 @@ if (table["status"] == "succeeded").any():
     best()
 else:
     st.info("Nothing is stored yet: the button above makes the first point.", icon=":material/science:")
+measuring.section()

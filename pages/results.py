@@ -7,7 +7,7 @@ import streamlit as st
 
 from greenai_core.analysis.explore import choices
 from greenai_core.store import records
-from pages.components import data, delete, empty, inspect, runs
+from pages.components import data, delete, empty, inspect, measuring, runs
 
 VIEWS = ("Own", "Bank", "Published")
 
@@ -84,3 +84,4 @@ if view == "Published":
     published()
 else:
     stored(view.lower())
+measuring.section()

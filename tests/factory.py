@@ -53,22 +53,24 @@ def record(
     nonzero = params if structured else round(params * (1 - sparsity))
     accuracy = 0.985 - 0.06 * sparsity**4 - (0.03 if run.model.name == "mlp_student" else 0) + noise.gauss(0, 0.003)
     macs = params * 10
-    stages = tuple(_stage(stage, index, run, params, noise) for index, stage in enumerate(recipe))
+    stages = tuple(_stage(stage, index, run, params, noise, kind) for index, stage in enumerate(recipe))
     ran = list(with_teachers(stages))
     train_j = sum(stage.energy_j or 0.0 for stage in ran)
     inference_key = f"{host}-onnxruntime"
+    latency_ms = macs / 4e7 * noise.uniform(0.9, 1.1)
+    per_sample = {batch: macs * joules * noise.uniform(0.9, 1.1) for batch, joules in ((256, 4e-11), (1, 8e-11))}
     measurement = InferenceMeasurement(
         inference_key=inference_key,
         measured_at="2026-01-01T00:00:00Z",
         runtime="onnxruntime 1.31.1",
         threads=1,
         throughput_batch=256,
-        latency_ms=macs / 4e7 * noise.uniform(0.9, 1.1),
+        latency_ms=latency_ms,
         throughput=4e9 / macs * 10,
-        energy_per_sample_j=macs * 4e-11 * noise.uniform(0.9, 1.1),
-        energy_per_sample_b1_j=macs * 8e-11 * noise.uniform(0.9, 1.1),
+        energy_per_sample_j=per_sample[256],
+        energy_per_sample_b1_j=per_sample[1],
         energy_kind=kind,
-        windows=(),
+        windows=tuple(window(f"batch {batch}", kind, 2.0, units=2.0 / joules) for batch, joules in per_sample.items()),
         environment={"cpu_model": f"Processor of {host}", "cores_usable": 2},
     )
     values: dict[str, Any] = {
@@ -113,6 +115,50 @@ def record(
     return Record(**{**values, **changes})
 
 
+def window(
+    label: str, kind: EnergyKind, joules: float, *, units: float | None = None, **changes: Any
+) -> dict[str, Any]:
+    """An energy window in JSON form: of CPU time at 4 W per core if it is estimated, else of a counter."""
+    estimated = kind == "estimated"
+    part = {
+        "source": "cputime" if estimated else "rapl:package",
+        "kind": kind,
+        "scope": "process_tree" if estimated else "cpu_package",
+        "gross_j": joules if estimated else 3 * joules,
+        "idle_w": None if estimated else joules,
+        "share": 0.5 if kind == "apportioned" else 1.0,
+        "net_j": joules,
+    }
+    values: dict[str, Any] = {
+        "schema": 2,
+        "label": label,
+        "status": "ok",
+        "exclusive": kind == "measured",
+        "kind": kind,
+        "source": part["source"],
+        "scope": part["scope"],
+        "components": {"cpu": part},
+        "gross_j": part["gross_j"],
+        "idle_w": part["idle_w"],
+        "idle_age_s": None if estimated else 3600.0,
+        "idle_j": None if estimated else joules,
+        "net_j": joules,
+        "wall_s": 1.0,
+        "cpu_s": joules / 4,
+        "foreign_cpu_s": 0.01,
+        "steal_s": 0.0,
+        "n_iter": 10,
+        "units": units,
+        "unit": "sample",
+        "j_per_unit": joules / units if units else None,
+        "quality": [],
+        "config": {**({"w_per_core": 4.0} if estimated else {}), "constants_origin": "a test"},
+        "codecarbon": None,
+        "notes": {"codecarbon": "not asked"},
+    }
+    return {**values, **changes}
+
+
 def records(seeds: int = 2, dataset: str = "digits", **options: Any) -> Iterator[Record]:
     """Dense, pruned at several sparsities, and distilled, each with so many seeds."""
     for seed in range(seeds):
@@ -128,7 +174,13 @@ _TIMED = ("latency_ms", "throughput", "energy_per_sample_j", "energy_per_sample_
 
 
 def _stage(
-    stage: dict[str, Any], index: int, run: Spec, params: int, noise: random.Random, role: str = ""
+    stage: dict[str, Any],
+    index: int,
+    run: Spec,
+    params: int,
+    noise: random.Random,
+    kind: EnergyKind,
+    role: str = "",
 ) -> StageRecord:
     epochs = stage.get("epochs", 0)
     wall = 1.1 * epochs + 0.05
@@ -142,6 +194,7 @@ def _stage(
         }
         for epoch in range(1, epochs + 1)
     )
+    energy_j = 8.0 * wall * noise.uniform(0.9, 1.1)
     taught_by = stage["teacher"]["recipe"] if "teacher" in stage else ()
     return StageRecord(
         name=stage["name"],
@@ -154,15 +207,15 @@ def _stage(
         params=params if index else DENSE_PARAMS[run.model.name],
         nonzero_params=params,
         accuracy_val=curve[-1]["accuracy_val"] if curve else 0.6,
-        energy_j=8.0 * wall * noise.uniform(0.9, 1.1),
+        energy_j=energy_j,
         cpu_s=2 * wall,
         wall_s=wall,
         cached=False,
         training_key="here-train",
-        window={},
+        window=window(stage["name"], kind, energy_j),
         curve=curve,
         teacher=tuple(
-            _stage(part, place, run, DENSE_PARAMS["mnist_cnn"], noise, f"{index}-teacher-")
+            _stage(part, place, run, DENSE_PARAMS["mnist_cnn"], noise, kind, f"{index}-teacher-")
             for place, part in enumerate(taught_by)
         ),
     )

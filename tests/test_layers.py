@@ -102,6 +102,9 @@ LIGHT = (
     "analysis.compare",
     "analysis.tables",
     "analysis.cost",
+    "analysis.recost",
+    "analysis.provenance",
+    "energy.meter",
 )
 
 

@@ -123,6 +123,9 @@ def test_bad_file_is_one_line_that_names_it(
         (["cancel", "nobody"], "there is no job 'nobody'"),
         (["retry", "nobody"], "there is no job 'nobody'"),
         (["remeasure", "nobody"], "there is no record 'nobody'"),
+        (["recost", "nobody"], "there is no record 'nobody'"),
+        (["recost", "nobody", "--pue", "0.5"], "pue: must be at least 1"),
+        (["recost", "nobody", "--g-per-kwh", "30"], "source: say in a few words"),
         (["front", "--objectives", "beauty"], "unknown objective 'beauty'; known: accuracy_val"),
         (["records", "--format", "parquet"], "--out: parquet is not text"),
         (["records", "--format", "table", "--out", "x.csv"], "--out: a table is for reading"),
@@ -243,6 +246,30 @@ def test_meter_as_a_table_is_one_fact_per_line(capsys: pytest.CaptureFixture[str
     said = capsys.readouterr().out
     assert not set("{}[]") & set(said)
     assert "\n  1:\n    id: " in said and "\n  w_per_core: 4.0\n" in said and "\n  intensity: -\n" in said
+
+
+def test_recost_says_what_a_stored_run_would_come_to(capsys: pytest.CaptureFixture[str]) -> None:
+    record = factory.record()
+    records.save(record)
+    command = ("recost", record.run_id, "--pue", "1.5", "--watts-per-core", "6")
+    found = told(capsys, *command, "--g-per-kwh", "30", "--year", "2030", "--source", "a forecast")
+    assert found["energy_train_j"] == pytest.approx(1.5 * (record.energy_train_j or 0))
+    assert found["facility_train_j"] == pytest.approx(1.5 * found["energy_train_j"])
+    assert found["carbon_train_g"] == pytest.approx(found["facility_train_j"] / 3.6e6 * 30)
+    assert found["carbon_intensity"] == {
+        "g_per_kwh": 30.0,
+        "country": None,
+        "level": "stated",
+        "year": 2030,
+        "source": "a forecast",
+    }
+    assert "of Netherlands there is the carbon intensity of 2023" in refused(
+        capsys, "recost", record.run_id, "--country", "NLD", "--year", "2030"
+    )
+    assert cli.main([*command, "--country", "NLD", "--format", "table"]) == 0
+    said = capsys.readouterr().out
+    assert "Training, at the wall of the data centre" in said and "Netherlands, mean of 2023" in said
+    assert "○ estimated" in said
 
 
 @pytest.mark.slow

@@ -46,6 +46,17 @@ def flags(records: Sequence[Record]) -> list[str]:
     return list(dict.fromkeys(flag for stage in stages for flag in stage.window.get("quality", ())))
 
 
+def kind_of(stage: StageRecord, record: Record) -> str | None:
+    """Return how the energy of a stage was obtained, maybe by another run than `record`; None where it is unknown."""
+    return None if stage.energy_j is None else stage.window.get("kind", record.energy_train_kind)
+
+
+def kinds(records: Sequence[Record]) -> list[str]:
+    """Return how the energies of all stages were obtained, each kind once."""
+    found = [kind_of(part, record) for record in records for part in parts(record).values()]
+    return list(dict.fromkeys(kind for kind in found if kind is not None))
+
+
 def side_by_side(records: Sequence[Record]) -> pd.DataFrame:
     """Return one row per figure and, per run, its value and how it differs from the first run, all as text.
 
@@ -67,8 +78,9 @@ def side_by_side(records: Sequence[Record]) -> pd.DataFrame:
 
 
 def _cell(figure: Figure, record: Record) -> str:
-    sign = f" {SIGNS[kind]}" if figure.kind_column and (kind := getattr(record, figure.kind_column)) else ""
-    return figure.text(getattr(record, figure.column)) + sign
+    value = getattr(record, figure.column)
+    kind = getattr(record, figure.kind_column) if figure.kind_column and value is not None else None
+    return f"{figure.text(value)} {SIGNS[kind]}" if kind else figure.text(value)
 
 
 def _difference(figure: Figure, first: Record, other: Record) -> str:

@@ -12,7 +12,12 @@ from greenai_core.units import Quantity
 Key = Literal["quality", "training", "inference"]
 
 SIGNS: dict[str, str] = {"measured": "●", "apportioned": "◐", "estimated": "○"}
-"""How an energy was obtained, as one sign: filled, half, hollow."""
+"""How an energy was obtained, as one sign: filled, half, hollow; from most to least sure."""
+
+
+def sign(kind: str | None) -> str:
+    """Write how an energy was obtained: ``○ estimated``; nothing where it is not known."""
+    return f"{SIGNS[kind]} {kind}" if kind else ""
 
 
 @dataclass(frozen=True)

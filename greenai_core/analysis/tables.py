@@ -6,9 +6,10 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from greenai_core.analysis.figures import FIGURES, SIGNS, Figure
+from greenai_core.analysis.figures import FIGURES, Figure, sign
 
 WORDS = {
+    "status": "Status",
     "technique": "Technique",
     "model": "Model",
     "dataset": "Data set",
@@ -56,11 +57,13 @@ def shown(runs: pd.DataFrame) -> tuple[pd.DataFrame, dict[str, Column]]:
     """Scale the figures of `runs` to one unit per column; each energy is followed by how it was obtained.
 
     Returns:
-        The table, with the columns of `RUN_COLUMNS` and the kinds, and how each column is headed.
+        The table, with the columns of `RUN_COLUMNS` and the kinds, and how each column is headed. Where a run did not
+        succeed, the first column says how each one ended.
     """
     parts: dict[str, pd.Series] = {}
     headings: dict[str, Column] = {}
-    for name in RUN_COLUMNS:
+    telling = () if (runs["status"] == "succeeded").all() else ("status",)
+    for name in (*telling, *RUN_COLUMNS):
         figure = FIGURES.get(name)
         if figure is None:
             values = pd.to_datetime(runs[name], utc=True, format="ISO8601") if name == "created_at" else runs[name]
@@ -68,8 +71,8 @@ def shown(runs: pd.DataFrame) -> tuple[pd.DataFrame, dict[str, Column]]:
             continue
         parts[name], headings[name] = _scaled(runs[name], figure)
         if figure.kind_column:
-            kinds = runs[figure.kind_column]
-            parts[f"{name}_kind"] = kinds.map(lambda kind: f"{SIGNS[kind]} {kind}", na_action="ignore")
+            kinds = runs[figure.kind_column].where(runs[name].notna())  # of an unknown energy there is none
+            parts[f"{name}_kind"] = kinds.map(sign, na_action="ignore")
             headings[f"{name}_kind"] = Column("How", f"how the {figure.title.lower()} was obtained")
     return pd.DataFrame(parts), headings
 

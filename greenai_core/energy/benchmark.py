@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from greenai_core.energy.window import Window
+from greenai_core.record import EnergyKind, least_sure
 
 CI_LIMIT = 0.05
 """Relative half-width of the 95 % interval that is aimed at."""
@@ -25,6 +26,7 @@ class EnergyStats:
 
     Attributes:
         j_per_unit: mean over the windows; None if a window has none.
+        kind: how sure the joules are; as sure as the least sure window.
         ci95_j: half-width of the 95 % t-interval of that mean; None for a single window.
         cv: standard deviation over mean.
         repeats: number of windows.
@@ -35,6 +37,7 @@ class EnergyStats:
     """
 
     j_per_unit: float | None
+    kind: EnergyKind
     ci95_j: float | None
     cv: float | None
     repeats: int
@@ -62,23 +65,43 @@ def benchmark(
     fn: Callable[[], object],
     units_per_call: float,
     *,
-    min_window_s: float,
+    min_cpu_s: float,
+    min_wall_s: float,
     repeats: int,
     warmup_s: float,
     max_total_s: float,
 ) -> EnergyStats:
-    """Repeat `fn` in windows; see `greenai_core.energy.meter.EnergyMeter.benchmark`."""
+    """Repeat `fn` in windows; see `greenai_core.energy.meter.EnergyMeter.benchmark`.
+
+    A window ends when it has lasted both `min_cpu_s` CPU-seconds of this process and `min_wall_s` seconds.
+    """
     per_look = max(1, int(LOOK_EVERY_S / _warm_up(fn, warmup_s)))
     deadline = time.perf_counter() + max_total_s
-    windows: list[Window] = []
     latencies: list[float] = []
-    while not _enough(windows, repeats, deadline):
+
+    def measure() -> Window:
         with open_window() as opened:
-            durations = _fill(fn, per_look, min_window_s, deadline)
+            durations = _fill(fn, per_look, min_cpu_s, min_wall_s, deadline)
             opened.count(len(durations), len(durations) * units_per_call)
-        windows.append(opened.closed)
-        latencies += durations
-    return _summary(windows, latencies)
+        latencies.extend(durations)
+        return opened.closed
+
+    windows = until_known(measure, repeats, lambda last: time.perf_counter() + last.wall_s > deadline)
+    return summary(windows, latencies)
+
+
+def until_known(measure: Callable[[], Window], repeats: int, too_late: Callable[[Window], bool]) -> list[Window]:
+    """Measure windows until the 95 % interval of their mean is at most `CI_LIMIT` of it.
+
+    Args:
+        measure: measures one more window.
+        repeats: least number of windows.
+        too_late: whether there is no time for another one like the last.
+    """
+    windows = [measure()]
+    while not too_late(windows[-1]) and (len(windows) < repeats or _wide(windows)):
+        windows.append(measure())
+    return windows
 
 
 def t_interval(values: Sequence[float], confidence: float = 0.95) -> float | None:
@@ -102,25 +125,19 @@ def _warm_up(fn: Callable[[], object], seconds: float) -> float:
             return max(now - before, 1e-9)
 
 
-def _fill(fn: Callable[[], object], per_look: int, min_window_s: float, deadline: float) -> list[float]:
-    """Call `fn` until the window has its CPU-seconds or the deadline has passed; returns each call's wall seconds."""
+def _fill(fn: Callable[[], object], per_look: int, min_cpu_s: float, min_wall_s: float, deadline: float) -> list[float]:
+    """Call `fn` until the window is long enough or the deadline has passed; returns each call's wall seconds."""
     durations: list[float] = []
-    start = time.process_time()
+    cpu_s, wall_s = time.process_time(), time.perf_counter()
     while True:
         for _ in range(per_look):
             before = time.perf_counter()
             fn()
             durations.append(time.perf_counter() - before)
-        if time.process_time() - start >= min_window_s or time.perf_counter() >= deadline:
+        now = time.perf_counter()
+        long_enough = time.process_time() - cpu_s >= min_cpu_s and now - wall_s >= min_wall_s
+        if long_enough or now >= deadline:
             return durations
-
-
-def _enough(windows: Sequence[Window], repeats: int, deadline: float) -> bool:
-    if not windows:
-        return False
-    if time.perf_counter() + windows[-1].wall_s > deadline:
-        return True
-    return len(windows) >= repeats and not _wide(windows)
 
 
 def _wide(windows: Sequence[Window]) -> bool:
@@ -133,7 +150,8 @@ def _known(windows: Sequence[Window]) -> list[float]:
     return [window.j_per_unit for window in windows if window.j_per_unit is not None]
 
 
-def _summary(windows: Sequence[Window], latencies: Sequence[float]) -> EnergyStats:
+def summary(windows: Sequence[Window], latencies: Sequence[float]) -> EnergyStats:
+    """Return what windows say together; `latencies` are the wall seconds of their calls."""
     values = _known(windows)
     complete = len(values) == len(windows)
     mean = statistics.mean(values) if complete else None
@@ -142,6 +160,7 @@ def _summary(windows: Sequence[Window], latencies: Sequence[float]) -> EnergySta
         flags["high_cv"] = None
     return EnergyStats(
         j_per_unit=mean,
+        kind=least_sure(window.kind for window in windows) or "estimated",
         ci95_j=t_interval(values) if complete else None,
         cv=statistics.stdev(values) / mean if mean and len(values) > 1 else None,
         repeats=len(windows),

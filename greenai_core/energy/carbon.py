@@ -17,7 +17,7 @@ from dataclasses import asdict, dataclass
 from functools import cache
 from importlib.metadata import version
 from importlib.resources import files
-from typing import Any
+from typing import Any, Literal
 
 from greenai_core.errors import BadInput
 
@@ -30,12 +30,16 @@ NO_COUNTRY = (
 
 @dataclass(frozen=True)
 class Intensity:
-    """Grams of CO2 equivalent per kWh of a grid, and how that is known."""
+    """Grams of CO2 equivalent per kWh of a grid, and how that is known.
+
+    `level` is "country" for the mean of a country and year, and "stated" where a person gave the number; such a one
+    need not name a country or a year.
+    """
 
     g_per_kwh: float
-    country: str
-    level: str
-    year: int
+    country: str | None
+    level: Literal["country", "stated"]
+    year: int | None
     source: str
 
     def grams(self, energy_j: float) -> float:
@@ -47,26 +51,42 @@ class Intensity:
         return asdict(self)
 
 
-def country_intensity(country: str | None) -> Intensity | None:
+def country_intensity(
+    country: str | None, *, year: int | None = None, field: str = "GREENAI_COUNTRY"
+) -> Intensity | None:
     """Return the yearly mean of a country's grid, or None if no country is given (`NO_COUNTRY` says it).
 
     Args:
         country: ISO 3166 alpha-3 code.
+        year: of the mean; None: the one year that codecarbon has for the country.
+        field: who asks, for the sentence of a refusal.
 
     Raises:
-        BadInput: codecarbon has no data for that code; its own answer would be the world's average, unsaid.
+        BadInput: codecarbon has no data for that code; its own answer would be the world's average, unsaid. Or it has
+            another year for it.
     """
     if country is None:
         return None
     mixes = _country_mixes()
     if country not in mixes:
         raise BadInput(
-            f"GREENAI_COUNTRY: there is no carbon intensity for {country!r}; use the ISO 3166 alpha-3 code of one of "
+            f"{field}: there is no carbon intensity for {country!r}; use the ISO 3166 alpha-3 code of one of "
             f"{len(mixes)} countries, such as NLD, DEU, FRA or USA, or leave it unset."
         )
     mix = mixes[country]
+    if year is not None and year != mix["year"]:
+        raise BadInput(
+            f"year: of {mix['country_name']} there is the carbon intensity of {mix['year']}, and none of {year}; leave "
+            "the year out, or give g_per_kwh and its source instead of the country."
+        )
     source = f"codecarbon {version('codecarbon')}, global_energy_mix.json"
     return Intensity(mix["carbon_intensity"], country, "country", mix["year"], source)
+
+
+def countries() -> dict[str, str]:
+    """Return the countries that have a carbon intensity: their names by ISO 3166 alpha-3 code, sorted by name."""
+    named = {code: str(mix["country_name"]) for code, mix in _country_mixes().items()}
+    return dict(sorted(named.items(), key=lambda item: item[1]))
 
 
 @cache

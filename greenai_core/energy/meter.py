@@ -5,115 +5,31 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
-from datetime import UTC, datetime
+from dataclasses import asdict
 from functools import cache
 from typing import Any, Self
 
 import psutil
 
+from greenai_core.energy import edge, idle
+from greenai_core.energy.accounting import FOREIGN_LIMIT
 from greenai_core.energy.benchmark import EnergyStats, benchmark
-from greenai_core.energy.carbon import NO_COUNTRY, Codecarbon, CrossCheck, Intensity, country_intensity
-from greenai_core.energy.sources import CpuTime, PowerSource, Reading, tree_cpu_s
-from greenai_core.energy.window import Status, Window
-from greenai_core.record import EnergyKind
+from greenai_core.energy.carbon import NO_COUNTRY, Codecarbon, Intensity, country_intensity
+from greenai_core.energy.idle import IdleBaseline
+from greenai_core.energy.lease import PATIENCE_S, PROCESSOR, lease
+from greenai_core.energy.open_window import Basis, OpenWindow
+from greenai_core.energy.sources._base import PowerSource
+from greenai_core.energy.survey import Refused, survey
+from greenai_core.energy.window import Status
+from greenai_core.record import EnergyKind, least_sure
 from greenai_core.settings import settings
+from greenai_core.spec import Device
 
-FOREIGN_LIMIT = 0.05
-"""Share of the machine's core-seconds that others may use before a window is flagged shared_machine."""
+IDLE_S = 5.0
+"""How long the idle machine is watched before the first run that needs to know."""
 
-WHY_NOT_MORE = "Counters of the processor (RAPL) and of graphics cards (NVML) are not read: joules are estimated."
-
-CERTAINTY: tuple[EnergyKind, ...] = ("estimated", "apportioned", "measured")
-"""From least to most sure; a sum is as sure as its least sure part."""
-
-
-@dataclass(frozen=True)
-class _Edge:
-    """Every counter at one instant."""
-
-    wall_s: float
-    cpu_s: float
-    busy_s: float
-    steal_s: float | None
-    readings: tuple[Reading, ...]
-
-
-class OpenWindow:
-    """A window that is being measured; `closed` is the result."""
-
-    def __init__(self, meter: EnergyMeter, label: str, phase: str, units: float | None, unit: str | None) -> None:
-        self._meter = meter
-        self._label, self._phase = label, phase
-        self._units, self._unit, self._n_iter = units, unit, 1
-        self._closed: Window | None = None
-        self._started_at = datetime.now(UTC).isoformat()
-        self._start = _edge(meter.sources)
-
-    def joules_so_far(self) -> float | None:
-        """Return the gross joules until now; cheap enough to ask several times a second."""
-        return _total(_joules(self._meter.sources, self._start.readings, _read(self._meter.sources)))
-
-    def count(self, n_iter: int, units: float) -> None:
-        """Say how often the work was repeated and how many units that made, where it is known only afterwards."""
-        self._n_iter, self._units = n_iter, units
-
-    @property
-    def closed(self) -> Window:
-        """The result, once the window is closed.
-
-        Raises:
-            RuntimeError: it is still open.
-        """
-        if self._closed is None:
-            raise RuntimeError(f"the energy window {self._label!r} is still open")
-        return self._closed
-
-    def _close(self, status: Status, end: _Edge, check: CrossCheck | None, notes: dict[str, str]) -> None:
-        start, sources = self._start, self._meter.sources
-        wall_s, cpu_s = end.wall_s - start.wall_s, max(0.0, end.cpu_s - start.cpu_s)
-        foreign_cpu_s = max(0.0, end.busy_s - start.busy_s - cpu_s)
-        joules = _joules(sources, start.readings, end.readings)
-        gross_j = _total(joules)
-        if gross_j is None:
-            unknown = [source.id for source, known in zip(sources, joules, strict=True) if known is None]
-            notes["gross_j"] = f"the counters of {', '.join(unknown)} went back"
-        flags = {
-            "too_short": any(_lasted(source, wall_s, cpu_s) < source.min_window_s for source in sources),
-            "shared_machine": foreign_cpu_s > FOREIGN_LIMIT * wall_s * (psutil.cpu_count() or 1),
-        }
-        self._closed = Window(
-            label=self._label,
-            phase=self._phase,
-            started_at=self._started_at,
-            status=status,
-            kind=self._meter.kind,
-            source=self._meter.source,
-            scope="+".join(source.scope for source in sources),
-            components={
-                source.component: {"source": source.id, "kind": source.kind, "scope": source.scope, "gross_j": known}
-                for source, known in zip(sources, joules, strict=True)
-            },
-            gross_j=gross_j,
-            idle_w=None,
-            net_j=gross_j,
-            wall_s=wall_s,
-            cpu_s=cpu_s,
-            foreign_cpu_s=foreign_cpu_s,
-            steal_s=None if start.steal_s is None or end.steal_s is None else end.steal_s - start.steal_s,
-            n_iter=self._n_iter,
-            units=self._units,
-            unit=self._unit,
-            j_per_unit=gross_j / self._units if gross_j is not None and self._units else None,
-            quality=tuple(name for name, raised in flags.items() if raised),
-            config={
-                **self._meter.constants,
-                "constants_origin": self._meter.constants_origin,
-                "foreign_limit": FOREIGN_LIMIT,
-            },
-            codecarbon=None if check is None else asdict(check),
-            notes=notes,
-        )
+NO_IDLE_PART = "the sources count only this process and its children, so there is no idle part to subtract"
+NOT_CALIBRATED = "not measured yet; the first run does"
 
 
 class EnergyMeter:
@@ -124,28 +40,40 @@ class EnergyMeter:
         sources: Sequence[PowerSource],
         *,
         constants_origin: str,
+        refused: Sequence[Refused] = (),
         country: str | None = None,
         codecarbon: Codecarbon | None = None,
+        synchronize: Callable[[], object] = lambda: None,
     ) -> None:
         """Build a meter; `from_settings` is the usual way.
 
         Args:
             sources: at most one per component; each must work here.
             constants_origin: who chose the sources' constants, in words.
+            refused: sources that were tried and do not work here.
             country: ISO 3166 alpha-3 code of the grid; None: carbon is refused.
             codecarbon: asked for a second opinion on windows; None: nobody is.
+            synchronize: waits until the device has done all it was given; called at both edges of every window.
 
         Raises:
             BadInput: there is no carbon intensity for that country.
         """
         self.sources = tuple(sources)
+        self.refused = tuple(refused)
         self.constants_origin = constants_origin
         self.intensity: Intensity | None = country_intensity(country)
+        self._counters = tuple(source for source in self.sources if source.scope != "process_tree")
+        self.idle: IdleBaseline | None = idle.remembered(self._counters) if self._counters else None
+        self._idle_reason = NOT_CALIBRATED if self._counters else NO_IDLE_PART
         self._codecarbon = codecarbon
+        self._synchronize = synchronize
 
     @classmethod
-    def from_settings(cls) -> Self:
+    def from_settings(cls, device: Device = "cpu") -> Self:
         """Build the meter that the environment asks for.
+
+        Args:
+            device: what does the work; a graphics card's joules are counted only where it does.
 
         Raises:
             BadInput: a setting is refused, see `greenai_core.settings` and `country_intensity`.
@@ -153,27 +81,43 @@ class EnergyMeter:
         chosen = settings()
         given = "watts_per_core" in chosen.model_fields_set
         origin = "set by GREENAI_WATTS_PER_CORE" if given else "a convention; GREENAI_WATTS_PER_CORE changes it"
+        found = survey(device, watts_per_core=chosen.watts_per_core, powercap_root=chosen.powercap_root)
         return cls(
-            [CpuTime(chosen.watts_per_core)],
+            found.chosen,
+            refused=found.refused,
             constants_origin=origin,
             country=chosen.country,
             codecarbon=_codecarbon_of_process(chosen.country),
+            synchronize=_synchronize_of(device),
         )
 
     @property
     def kind(self) -> EnergyKind:
-        """How sure the joules of a window are: as sure as its least sure source."""
-        return min((source.kind for source in self.sources), key=CERTAINTY.index)
+        """How sure joules can be here at best: as sure as the least sure source; a window may be less."""
+        return least_sure(source.kind for source in self.sources) or "estimated"
 
     @property
     def source(self) -> str:
-        """Ids of the sources, joined by "+"; part of every energy key."""
-        return "+".join(source.id for source in self.sources)
+        """Ids of the sources, joined by "+"; part of every energy key, as is whether the idle part is subtracted."""
+        ids = "+".join(source.id for source in self.sources)
+        return ids if self.idle or not self._counters else f"{ids} (idle included)"
 
     @property
     def constants(self) -> Mapping[str, float]:
         """Assumed constants that the joules are proportional to; part of every energy key."""
         return {name: value for source in self.sources for name, value in source.constants.items()}
+
+    @property
+    def min_window_s(self) -> float:
+        """Least length of a window that every source can measure, in the seconds that `benchmark` counts."""
+        return max(source.min_window_s for source in self.sources)
+
+    def counts(self, device: Device) -> bool:
+        """Tell whether the joules of work on a device are among those that are counted."""
+        return device == "cpu" or any(source.component == "gpu" for source in self.sources)
+
+    def _basis(self, exclusive: bool) -> Basis:
+        return Basis(self.sources, self.source, self.constants, self.constants_origin, self.idle, exclusive)
 
     def describe(self) -> dict[str, Any]:
         """Return, JSON-ready, what this machine can measure, how, and why not more."""
@@ -192,9 +136,12 @@ class EnergyMeter:
                 }
                 for source in self.sources
             ],
+            "refused": [asdict(source) for source in self.refused],
+            "why_not_more": " ".join(f"{source.id}: {source.reason}" for source in self.refused),
             "constants": dict(self.constants),
             "constants_origin": self.constants_origin,
-            "why_not_more": WHY_NOT_MORE,
+            "idle": {**asdict(self.idle), "age_s": self.idle.age_s} if self.idle else None,
+            "idle_reason": None if self.idle else self._idle_reason,
             "carbon": {"intensity": carbon, "reason": None if carbon else NO_COUNTRY},
         }
 
@@ -203,6 +150,44 @@ class EnergyMeter:
         if self._codecarbon is not None:
             self._codecarbon.warm_up()
 
+    def prepare(self, tell: Callable[[str], object] = lambda _: None) -> None:
+        """Make sure that the idle machine's power is known, where counters need it; before a run's first window.
+
+        Args:
+            tell: told what is done, if that takes seconds.
+        """
+        if self._counters and self.idle is None:
+            tell("measuring the idle machine")
+            self.calibrate_idle(IDLE_S)
+
+    def calibrate_idle(self, seconds: float = 10.0) -> IdleBaseline | None:
+        """Watch the counters while nobody works; returns their power, or None where it cannot be known.
+
+        Waits for the leases of what is counted. A baseline during which the processor was used is not taken:
+        `describe` says so, and windows include the idle part and are flagged no_idle.
+        """
+        if not self._counters:
+            return None
+        with lease(_leases(self._counters), PATIENCE_S) as company:
+            self._synchronize()
+            start = edge.opening(self._counters)
+            time.sleep(seconds)
+            end = edge.closing(self._counters)
+        span = edge.between(start, end)
+        used = (span.cpu_s + span.foreign_cpu_s) / (span.wall_s * (psutil.cpu_count() or 1))
+        watts = {
+            source.id: joules / span.wall_s
+            for source, a, b in zip(self._counters, start.readings, end.readings, strict=True)
+            if (joules := source.joules(a, b)) is not None
+        }
+        if company or used > FOREIGN_LIMIT or len(watts) < len(self._counters):
+            busy = f"{used:.0%} of the processor was in use while the idle machine was to be measured"
+            self._idle_reason = company or (busy if used > FOREIGN_LIMIT else "a counter could not be read")
+            return None
+        self.idle = IdleBaseline(watts, time.time(), seconds)
+        idle.remember(self._counters, self.idle)
+        return self.idle
+
     @contextmanager
     def window(
         self,
@@ -210,6 +195,7 @@ class EnergyMeter:
         units: float | None = None,
         unit: str | None = None,
         *,
+        exclusive: bool = False,
         phase: str = "other",
         cross_check: bool = True,
     ) -> Iterator[OpenWindow]:
@@ -221,21 +207,30 @@ class EnergyMeter:
             label: what is done.
             units: how many units are processed, if that is known now.
             unit: what a unit is, such as "image".
+            exclusive: wait for the measuring lease of this machine (`greenai_core.energy.lease`). Otherwise only the
+                leases of what the counters count are taken, if they are free; without them joules are apportioned.
             phase: train, prune, distill, quantize, infer, ...
             cross_check: ask codecarbon as well. It takes 3 ms of CPU time per second and some at both edges, so
                 windows of fractions of a second go without.
         """
-        asked = self._codecarbon if cross_check else None
-        checking = asked is not None and asked.start(label)
-        opened = OpenWindow(self, label, phase, units, unit)
-        status: Status = "aborted"
-        try:
-            yield opened
-            status = "ok"
-        finally:
-            end = _edge(self.sources)
-            check = asked.stop() if asked is not None and checking else None
-            opened._close(status, end, check, {} if check else {"codecarbon": _why_silent(asked)})
+        wanted = {*_leases(self.sources), *([PROCESSOR] if exclusive else [])}
+        with lease(sorted(wanted), PATIENCE_S if exclusive else 0.0) as company:
+            asked = self._codecarbon if cross_check else None
+            checking = asked is not None and asked.start(label)
+            self._synchronize()
+            opened = OpenWindow(self._basis(bool(wanted) and company is None), label, phase, units, unit)
+            status: Status = "aborted"
+            try:
+                yield opened
+                status = "ok"
+            finally:
+                self._synchronize()
+                opened.end()
+                check = asked.stop() if asked is not None and checking else None
+                notes = {} if check else {"codecarbon": _why_silent(asked)}
+                if company:
+                    notes["exclusive"] = company
+                opened.close(status, check, notes)
 
     def benchmark(
         self,
@@ -244,34 +239,40 @@ class EnergyMeter:
         *,
         label: str = "benchmark",
         unit: str = "call",
-        min_window_s: float = 0.3,
+        min_window_s: float | None = None,
         repeats: int = 5,
         warmup_s: float = 1.0,
         max_total_s: float = 60.0,
     ) -> EnergyStats:
         """Repeat a short call in several windows until its joules are known well, or time is up.
 
-        Windows are added while the 95 % interval is wider than `greenai_core.energy.benchmark.CI_LIMIT`.
+        The measuring lease is held all the while. Windows are added while the 95 % interval is wider than
+        `greenai_core.energy.benchmark.CI_LIMIT`.
 
         Args:
             fn: the call; it must have finished its work when it returns.
             units_per_call: units that one call processes.
             label: what is done.
             unit: what a unit is.
-            min_window_s: least length of a window, in CPU-seconds of this process.
+            min_window_s: least length of a window, in CPU-seconds of this process where CPU time is a source and in
+                wall seconds where a counter is; None: `EnergyMeter.min_window_s`.
             repeats: least number of windows, unless `max_total_s` is over before.
             warmup_s: seconds of calls before the first window, at least one call.
             max_total_s: wall seconds, after the warm-up, in which all windows must fit; one is always measured.
         """
-        return benchmark(
-            lambda: self.window(label, unit=unit, phase="infer", cross_check=False),
-            fn,
-            units_per_call,
-            min_window_s=min_window_s,
-            repeats=repeats,
-            warmup_s=warmup_s,
-            max_total_s=max_total_s,
-        )
+        least_s = self.min_window_s if min_window_s is None else min_window_s
+        counts_cpu = len(self._counters) < len(self.sources)
+        with lease([PROCESSOR], PATIENCE_S):
+            return benchmark(
+                lambda: self.window(label, unit=unit, exclusive=True, phase="infer", cross_check=False),
+                fn,
+                units_per_call,
+                min_cpu_s=least_s if counts_cpu else 0.0,
+                min_wall_s=least_s if self._counters else 0.0,
+                repeats=repeats,
+                warmup_s=warmup_s,
+                max_total_s=max_total_s,
+            )
 
 
 @cache
@@ -279,36 +280,22 @@ def _codecarbon_of_process(country: str | None) -> Codecarbon:
     return Codecarbon(country)
 
 
+def _leases(sources: Sequence[PowerSource]) -> tuple[str, ...]:
+    return tuple(name for source in sources for name in source.leases)
+
+
+def _synchronize_of(device: Device) -> Callable[[], object]:
+    """Return what waits for a device; torch is loaded only where there is one to wait for."""
+    if device == "cpu":
+        return lambda: None
+    import torch
+
+    if device == "cuda":
+        return torch.cuda.synchronize
+    return torch.mps.synchronize
+
+
 def _why_silent(asked: Codecarbon | None) -> str:
     if asked is None:
         return "not asked"
     return asked.reason or "asked for an enclosing window: its tasks do not nest"
-
-
-def _edge(sources: Sequence[PowerSource]) -> _Edge:
-    machine = psutil.cpu_times()
-    elsewhere = ("idle", "iowait", "steal", "guest", "guest_nice")  # user and nice hold the guests already
-    return _Edge(
-        wall_s=time.perf_counter(),
-        cpu_s=tree_cpu_s(),
-        busy_s=sum(machine) - sum(getattr(machine, name, 0.0) for name in elsewhere),
-        steal_s=getattr(machine, "steal", None),
-        readings=_read(sources),
-    )
-
-
-def _read(sources: Sequence[PowerSource]) -> tuple[Reading, ...]:
-    return tuple(source.read() for source in sources)
-
-
-def _joules(sources: Sequence[PowerSource], before: Sequence[Reading], after: Sequence[Reading]) -> list[float | None]:
-    return [source.joules(first, last) for source, first, last in zip(sources, before, after, strict=True)]
-
-
-def _total(joules: Sequence[float | None]) -> float | None:
-    known = [part for part in joules if part is not None]
-    return sum(known) if len(known) == len(joules) else None
-
-
-def _lasted(source: PowerSource, wall_s: float, cpu_s: float) -> float:
-    return cpu_s if source.scope == "process_tree" else wall_s

@@ -16,6 +16,8 @@ from greenai_core.progress import Progress, Reporter
 from greenai_core.record import Record
 from greenai_core.spec import Spec, check
 from greenai_core.store import artifacts
+from greenai_core.store.keeper import Keeper
+from greenai_core.unfinished import Keep
 
 BEAT_S = 0.5
 """How often an attempt says that it lives, and tells what is new."""
@@ -23,7 +25,7 @@ BEAT_S = 0.5
 FENCED_EXIT = 75
 """Exit code of a process whose job was given to somebody else."""
 
-Execute = Callable[[Spec, Reporter], Record]
+Execute = Callable[[Spec, Reporter, Keep], Record]
 End = Literal["succeeded", "failed", "cancelled"]
 
 logger = logging.getLogger(__name__)
@@ -32,32 +34,35 @@ logger = logging.getLogger(__name__)
 def run(ticket: Ticket, execute: Execute) -> None:
     """Run the spec of `ticket` with `execute`, and end the job as it deserves.
 
-    What a person can mend is stored as its sentence, a defect as its type and message; the log has the traceback.
+    What a person can mend is stored as its sentence, a defect as its type and message; the log has the traceback. A run
+    that does not succeed leaves the record that `execute` kept last.
     """
     verdict = begin(ticket)
     if verdict == "fenced":
         return
-    pulse = Pulse(ticket, verdict)
+    pulse, keeper = Pulse(ticket, verdict), Keeper()
     capture = _Capture(pulse)
     logging.getLogger().addHandler(capture)
     pulse.start()
     try:
-        state, record, error = _outcome(ticket, execute, pulse)
+        state, record, error = _outcome(ticket, execute, pulse, keeper)
     finally:
         logging.getLogger().removeHandler(capture)
         pulse.stop()  # and joined: a beat after the end would find the token gone and take itself for a ghost
     stored = False
     try:
-        stored = finish(ticket, state, pulse.news(), record=record, error=error)
+        stored = finish(ticket, state, pulse.news(), record=record or keeper.record, error=error)
     finally:
-        if record is not None and not stored and (model_uri := record.provenance.get("model_uri")):
-            artifacts.delete(model_uri)  # no record names it, so nobody else ever would
+        if not stored:
+            keeper.end()  # the job is no longer this attempt's, but what it spent was spent
+            if record is not None and (model_uri := record.provenance.get("model_uri")):
+                artifacts.delete(model_uri)  # no record names it, so nobody else ever would
 
 
-def _outcome(ticket: Ticket, execute: Execute, pulse: Pulse) -> tuple[End, Record | None, str | None]:
+def _outcome(ticket: Ticket, execute: Execute, pulse: Pulse, keeper: Keeper) -> tuple[End, Record | None, str | None]:
     try:
         pulse.stop_if_asked()
-        return "succeeded", execute(check(ticket.spec), pulse.report), None
+        return "succeeded", execute(check(ticket.spec), pulse.report, keeper), None
     except Cancelled:
         pulse.say("cancelled")
         return "cancelled", None, None

@@ -134,8 +134,11 @@ def finish(
     record: Record | None = None,
     error: str | None = None,
 ) -> bool:
-    """End the job, and store its record with it: both happen or neither. False: the attempt had been given up."""
-    done = {"fraction": 1.0, "run_id": record.run_id} if record else {}
+    """End the job, and store its record with it: both happen or neither. False: the attempt had been given up.
+
+    A job that did not succeed may leave a record as well, of what was measured until then; it does not name that one.
+    """
+    done = {"fraction": 1.0, "run_id": record.run_id} if record and state == "succeeded" else {}
     with writing() as connection:
         ended = connection.execute(
             job.update()
@@ -152,6 +155,8 @@ def finish(
 
 def lose(job_id: str, token: str, reason: str) -> State | None:
     """Give up an attempt whose process is gone; the job is queued again, unless it was cancelled or had its chances.
+
+    What the attempt measured until then stays, as a record of its own.
 
     Returns:
         The job's new state; None if the attempt had ended already.
@@ -177,6 +182,7 @@ def lose(job_id: str, token: str, reason: str) -> State | None:
         )
         line = f"attempt {row.attempts} was lost: {reason}; the job is {state}"
         connection.execute(log.insert().values(job_id=job_id, attempt=row.attempts, at=now, line=line))
+        records.settle(connection)
         return state
 
 

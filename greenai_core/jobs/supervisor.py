@@ -13,6 +13,7 @@ import tempfile
 import threading
 import time
 import uuid
+from collections.abc import Callable
 from concurrent.futures import Future
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -23,12 +24,12 @@ from filelock import FileLock, Timeout
 
 from greenai_core.errors import BadInput
 from greenai_core.jobs.states import CANCEL_GRACE_S, HELD, LEASE_S, WAITING, Ticket, claim, lose
-from greenai_core.jobs.warm import WarmProcess, environment
+from greenai_core.jobs.warm import WORKER, WarmProcess, environment
 from greenai_core.settings import settings
 from greenai_core.spec import digest
 from greenai_core.store.schema import engine, file_of, heartbeat, job, reading, writing
 
-WORKER = "greenai_core.jobs.worker"
+StartWorker = Callable[[], WarmProcess]
 
 TICK_S = 0.05
 """How soon a change of the store is noticed; noticing costs one pragma."""
@@ -61,7 +62,7 @@ def ensure_supervisor() -> None:
     with log.open("ab") as output:
         _started.append(
             subprocess.Popen(
-                [sys.executable, "-m", "greenai_core.jobs.supervisor"],
+                [sys.executable, "-m", "greenai_core.jobs"],
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=output,
@@ -80,14 +81,19 @@ def keep_alive() -> None:
     ensure_supervisor()
 
 
-def supervise(*, linger_s: float, wait_for_lock: bool, module: str = WORKER) -> None:
+def start_worker() -> WarmProcess:
+    """Start a process that runs jobs."""
+    return WarmProcess(WORKER)
+
+
+def supervise(*, linger_s: float, wait_for_lock: bool, start_worker: StartWorker = start_worker) -> None:
     """Work on the jobs of the store until there has been nothing to do for `linger_s` seconds.
 
     Args:
         linger_s: 0 leaves as soon as no job is waiting or running; infinity never leaves.
         wait_for_lock: what to do where another supervisor is at work: follow what it does, and take over if it ends,
             or leave the jobs to it.
-        module: what the worker process runs.
+        start_worker: starts a worker process.
     """
     lock, watch = _lock(), Watch()
     while True:
@@ -102,7 +108,7 @@ def supervise(*, linger_s: float, wait_for_lock: bool, module: str = WORKER) -> 
             watch.look()
             continue
         try:
-            Supervisor(watch, module).work(linger_s)
+            Supervisor(watch, start_worker).work(linger_s)
         finally:
             lock.release()
         # Whoever submitted while this one was about to leave found the lock taken and relies on it.
@@ -161,12 +167,12 @@ def _because(row: sa.Row[Any]) -> str:
 class Supervisor:
     """Hands one job after the other to one warm worker, and deals with whatever may happen to either."""
 
-    def __init__(self, watch: Watch, module: str = WORKER) -> None:
+    def __init__(self, watch: Watch, start_worker: StartWorker) -> None:
         self._id = uuid.uuid4().hex
         self._host = settings().host_id
         self._watch = watch
-        self._module = module
-        self._worker = WarmProcess(module)
+        self._start_worker = start_worker
+        self._worker = start_worker()
         self._current: tuple[Ticket, Future[Any]] | None = None
         self._wake = threading.Event()
         self._idle = False
@@ -224,7 +230,7 @@ class Supervisor:
             lose(ticket.id, ticket.token, str(problem))
         self._current = None
         if not self._worker.alive:
-            self._worker = WarmProcess(self._module)
+            self._worker = self._start_worker()
 
     def _check_attempt(self, sight: Sight, now: float) -> None:
         """Kill the worker if its attempt does not end when asked to, does not begin, or gives no sign of life."""
@@ -242,7 +248,7 @@ class Supervisor:
         if ticket is None:
             return
         if not self._worker.alive:
-            self._worker = WarmProcess(self._module)
+            self._worker = self._start_worker()
         self._watch.expect(ticket.id)
         future = self._worker.ask("attempt", ticket=asdict(ticket))
         self._current = (ticket, future)
@@ -315,8 +321,3 @@ def _beside_the_store(suffix: str) -> Path:
     folder = database.parent if database else Path(tempfile.gettempdir())
     folder.mkdir(parents=True, exist_ok=True)
     return folder / name
-
-
-if __name__ == "__main__":
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", stream=sys.stderr)
-    supervise(linger_s=settings().idle_exit_s, wait_for_lock=False)

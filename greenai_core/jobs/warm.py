@@ -26,6 +26,9 @@ from greenai_core import quiet_waiting
 from greenai_core.errors import BadInput, RunFailed
 from greenai_core.settings import ROOT
 
+WORKER = "greenai_core.jobs.worker"
+"""The module that runs jobs."""
+
 _KINDS: dict[str, type[Exception]] = {"BadInput": BadInput, "RunFailed": RunFailed}
 _LAST_WORDS = 40
 

@@ -12,13 +12,14 @@ from greenai_core.jobs.warm import serve
 from greenai_core.progress import Reporter
 from greenai_core.record import Record
 from greenai_core.spec import Spec
+from greenai_core.unfinished import Keep
 
 
-def execute(spec: Spec, report: Reporter) -> Record:
+def execute(spec: Spec, report: Reporter, keep: Keep) -> Record:
     """Run a spec."""
     from greenai_core import run
 
-    return run.execute(spec, reporter=report)
+    return run.execute(spec, reporter=report, keep=keep)
 
 
 def handle(ticket: dict[str, Any]) -> None:

@@ -68,15 +68,22 @@ def import_file(path: Path) -> tuple[int, int]:
     """Store the records of an exported file, all of them or, if one is refused, none.
 
     Returns:
-        How many were stored, and how many were known already and left as they are.
+        How many were stored, and how many were known already and left as they are. One that succeeded is stored also
+        where its run is known as unfinished.
 
     Raises:
         BadInput: the file cannot be read, is of a newer version, or a record in it lacks or misstates a field.
     """
     found = list(_checked(path, _read(path)))
     with writing() as connection:
-        known = set(connection.execute(sa.select(run.c.run_id)).scalars()) | bank.run_ids()
-        new = {record.run_id: record for record in found if record.run_id not in known}
+        stored = connection.execute(sa.select(run.c.run_id, run.c.status)).all()
+        succeeded = {row.run_id for row in stored if row.status == "succeeded"} | bank.run_ids()
+        known = {row.run_id for row in stored} | succeeded
+        new = {
+            record.run_id: record
+            for record in found
+            if record.run_id not in (succeeded if record.status == "succeeded" else known)
+        }
         records.insert(connection, *new.values())
     return len(new), len(found) - len(new)
 

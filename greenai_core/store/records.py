@@ -21,7 +21,7 @@ from greenai_core.errors import BadInput
 from greenai_core.record import Record
 from greenai_core.settings import settings
 from greenai_core.spec import Measurement, Spec, digest
-from greenai_core.store import artifacts, bank
+from greenai_core.store import artifacts, bank, underway
 from greenai_core.store.rows import FLAT, from_row, to_row
 from greenai_core.store.schema import RUN_COLUMNS, meta, reading, run, writing
 
@@ -51,9 +51,35 @@ def save(record: Record) -> None:
 def insert(connection: sa.Connection, *added: Record) -> None:
     """Store records in a transaction that is open already, so that all of it happens or none of it."""
     for record in added:
-        connection.execute(run.delete().where(run.c.run_id == record.run_id))
-        connection.execute(run.insert().values(to_row(record)))
+        _put(connection, record)
+    underway.unmark(connection, [record.run_id for record in added])
     _changed(connection)
+
+
+def keep_unfinished(record: Record) -> None:
+    """Store the record of a run that goes on in this process; a succeeded one is never replaced.
+
+    `version` stays as it is, and the record is not shown, until the process is gone or the record is stored with
+    `save` or `insert`.
+
+    Raises:
+        BadInput: the store cannot be written; nothing is stored.
+    """
+    with writing() as connection:
+        stored = connection.execute(sa.select(run.c.status).where(run.c.run_id == record.run_id)).scalar()
+        if stored == "succeeded":
+            return
+        _put(connection, record)
+        if stored is None:
+            underway.mark(connection, record.run_id)
+
+
+def settle(connection: sa.Connection) -> None:
+    """Take note of unfinished records whose process on this host is gone: other hosts cannot know of it."""
+    _, gone = underway.unfinished_ids(connection)
+    if gone:
+        underway.unmark(connection, gone)
+        _changed(connection)
 
 
 def load(run_id: str) -> Record:
@@ -106,11 +132,15 @@ def measures_as_much(stored: Measurement, wanted: Measurement) -> bool:
 
 
 def rows(origin: Origin = "all") -> list[tuple[str, Mapping[str, Any]]]:
-    """Return (origin, row) of every record, newest first; a row has the columns of `RUN_COLUMNS`."""
+    """Return (origin, row) of every record, newest first; a row has the columns of `RUN_COLUMNS`.
+
+    Those of runs that go on are left out, here as in `every` and `table`; those of runs that failed or were aborted are
+    not.
+    """
     own: list[Mapping[str, Any]] = []
     if origin != "bank":
         with reading() as connection:
-            own = [dict(row) for row in connection.execute(sa.select(run)).mappings()]
+            own = [dict(row) for row in connection.execute(_shown(connection, run)).mappings()]
     mine = {row["run_id"] for row in own}
     shipped = [] if origin == "own" else [row for row in bank.rows() if row["run_id"] not in mine]
     tagged = [*(("own", row) for row in own), *(("bank", row) for row in shipped)]
@@ -142,7 +172,7 @@ def table(origin: Origin = "all") -> pd.DataFrame:
     parts = []
     if origin != "bank":
         with reading() as connection:
-            own = connection.execute(sa.select(*(run.c[name] for name in columns))).all()
+            own = connection.execute(_shown(connection, *(run.c[name] for name in columns))).all()
         parts.append(pd.DataFrame.from_records(own, columns=columns).assign(origin="own"))
     if origin != "own":
         parts += [frame[columns].assign(origin="bank") for frame in bank.frames()]
@@ -159,7 +189,8 @@ def version() -> str:
     """Return a value that changes whenever `table` would return something else; cheap enough to ask on every rerun."""
     with reading() as connection:
         own = connection.execute(sa.select(meta.c.value).where(meta.c.name == "runs_version")).scalar()
-    return digest([settings().database_url, own, bank.version()])
+        _, gone = underway.unfinished_ids(connection)
+    return digest([settings().database_url, own, gone, bank.version()])
 
 
 def delete(run_ids: Sequence[str], access: Access) -> None:
@@ -177,10 +208,22 @@ def delete(run_ids: Sequence[str], access: Access) -> None:
             if run_id not in known:
                 raise BadInput(f"{run_id!r} is not a record of this store; nothing was deleted.")
         connection.execute(run.delete().where(run.c.run_id.in_(run_ids)))
+        underway.unmark(connection, run_ids)
         _changed(connection)
     for provenance in known.values():  # after the commit: a record must never name a model that is gone
         if model_uri := provenance.get("model_uri"):
             artifacts.delete(model_uri)
+
+
+def _put(connection: sa.Connection, record: Record) -> None:
+    connection.execute(run.delete().where(run.c.run_id == record.run_id))
+    connection.execute(run.insert().values(to_row(record)))
+
+
+def _shown(connection: sa.Connection, *columns: Any) -> sa.Select[Any]:
+    """Select these columns of every record of a run that has ended."""
+    going_on, _ = underway.unfinished_ids(connection)
+    return sa.select(*columns).where(run.c.run_id.not_in(going_on))
 
 
 def _changed(connection: sa.Connection) -> None:

@@ -63,6 +63,15 @@ run = sa.Table(
     sa.Index("run_by_spec", "spec_id"),
 )
 
+unfinished = sa.Table(
+    "unfinished",
+    metadata,
+    sa.Column("run_id", sa.Text, primary_key=True),
+    sa.Column("host", sa.Text, nullable=False, comment="of the process that makes the record"),
+    sa.Column("pid", sa.BigInteger, nullable=False),
+    sa.Column("born", sa.Double, nullable=False, comment="when that process began: numbers are given out again"),
+)
+
 job = sa.Table(
     "job",
     metadata,
@@ -250,6 +259,7 @@ def _prepare(connection: sa.Connection, url: sa.URL) -> None:
                 f"{_place(url)}: written by a newer version of the Green AI Explorer (schema {found}, this one knows "
                 f"{VERSION}); update it, or point GREENAI_DATABASE_URL at another file."
             )
+        unfinished.create(connection, checkfirst=True)  # stores of the first days lack it, and need nothing else
         return
     metadata.create_all(connection)
     connection.execute(meta.insert().values(name="schema_version", value=str(VERSION)))

@@ -9,7 +9,9 @@ import streamlit as st
 from greenai_core import charts, settings
 from greenai_core.analysis import published as others
 from greenai_core.analysis.explore import Filters, View, view
+from greenai_core.record import Record, least_sure
 from greenai_core.store import records, reference
+from pages.components import measuring
 
 Printed = tuple[tuple[str, int], ...]
 """Name and time of change of every file of published tables."""
@@ -18,6 +20,11 @@ Printed = tuple[tuple[str, int], ...]
 def runs() -> pd.DataFrame:
     """Return one row per record, as `greenai_core.store.records.table`."""
     return _table(records.version())
+
+
+def record(run_id: str) -> Record:
+    """Return one record, own or shipped."""
+    return _record(records.version(), run_id)
 
 
 def explore(filters: Filters, group: str | None) -> View | None:
@@ -31,10 +38,21 @@ def trade_off(filters: Filters, group: str | None, by: charts.ColourBy) -> go.Fi
 
 
 def usual_kind() -> str:
-    """Return how the newest own run obtained its energy; figures of a run that is not done yet are obtained alike."""
+    """Return how energies are obtained of runs that have no record yet, or never will.
+
+    As sure as this machine's sources and the newest own run, whichever is less: a run may turn out less sure than its
+    sources, where it did not have the machine to itself.
+    """
     table = runs()
     own = table.loc[table["origin"] == "own", "energy_train_kind"].dropna()
-    return str(own.iloc[0]) if len(own) else "estimated"
+    return least_sure([measuring.described()["kind"], *own.iloc[:1]]) or "estimated"
+
+
+def kind_of(run_id: str | None) -> str:
+    """Return how the energy of a run was obtained; of one that is not stored, `usual_kind`."""
+    table = runs()
+    found = table.loc[table["run_id"] == run_id, "energy_train_kind"].dropna()
+    return str(found.iloc[0]) if len(found) else usual_kind()
 
 
 def beside_published() -> pd.DataFrame:
@@ -59,6 +77,11 @@ def _rim() -> str:
 @st.cache_data(max_entries=4, show_spinner=False)
 def _table(version: str) -> pd.DataFrame:
     return records.table()
+
+
+@st.cache_resource(max_entries=32, show_spinner=False)
+def _record(version: str, run_id: str) -> Record:
+    return records.load(run_id)
 
 
 @st.cache_data(max_entries=32, show_spinner=False)

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 
 import pandas as pd
 import streamlit as st
 
-from greenai_core import charts, deploy, wording
+from greenai_core import charts, wording
 from greenai_core.analysis import compare
-from greenai_core.analysis.figures import FACTS, FIGURES
+from greenai_core.analysis.figures import FACTS, FIGURES, sign
 from greenai_core.record import Record
-from pages.components import badge, refusal
+from pages.components import badge, provenance, refusal
+from pages.components.downloads import downloads
+from pages.components.what_if import what_if
 
 LEGEND = "● measured, ◐ apportioned, ○ estimated"
 
@@ -20,13 +21,19 @@ LEGEND = "● measured, ◐ apportioned, ○ estimated"
 def one(record: Record) -> None:
     """Show everything that is stored of a run."""
     st.subheader(wording.run(record.spec), anchor=False)
-    figures, stages, model, origin = st.tabs(["Figures", "Stages", "Model and spec", "Where it comes from"])
+    if record.status != "succeeded":
+        st.warning(wording.ending(record.status, record.notes.get("status", "")), icon=":material/warning:")
+    figures, stages, model, other, origin = st.tabs(
+        ["Figures", "Stages", "Model and spec", "What if ...?", "Where it comes from"]
+    )
     with figures:
         _figures(record)
     with stages:
         _stages(record)
     with model, refusal.shown():
-        _downloads(record)
+        downloads(record)
+    with other:
+        what_if(record)
     with origin:
         left, right = st.columns(2)
         left.markdown("**Environment**")
@@ -49,7 +56,10 @@ def several(found: Sequence[Record]) -> None:
         )
         st.caption(f"Differences are from the first run. Energy: {LEGEND}.")
     with costs:
-        badge.trust("Training energy", [record.energy_train_kind for record in found], compare.flags(found))
+        with badge.doubted(compare.flags(found)):
+            st.caption("Training energy", width="content")
+            for kind in compare.kinds(found):
+                badge.badge(kind)
         st.plotly_chart(
             charts.stage_costs(found, labels),
             key="costs",
@@ -66,20 +76,24 @@ def several(found: Sequence[Record]) -> None:
 
 
 def _figures(record: Record) -> None:
+    with badge.doubted(compare.flags([record])):
+        provenance.popover(record, "training", key="training-figures", title="Training energy")
     if record.measurements:
-        badge.trust("Inference energy", [record.energy_inference_kind], record.measurements[-1].quality)
+        with badge.doubted(record.measurements[-1].quality):
+            provenance.popover(record, "inference", key="inference-figures", title="Inference energy")
     rows = []
     for figure in (*FIGURES.values(), *FACTS.values()):
         value = getattr(record, figure.column)
         kind = getattr(record, figure.kind_column) if figure.kind_column and value is not None else None
-        how = f"{badge.sign(kind)}" if kind else record.notes.get(figure.column, "")
-        rows.append({"Figure": figure.title, "Value": figure.text(value), "Remark": how})
+        remark = sign(kind) or record.notes.get(figure.column, "")
+        rows.append({"Figure": figure.title, "Value": figure.text(value), "Remark": remark})
     st.dataframe(pd.DataFrame(rows), hide_index=True, alt="All figures of the run", height="content")
 
 
 def _stages(record: Record) -> None:
     parts = compare.parts(record)
-    badge.trust("Training energy", [record.energy_train_kind], compare.flags([record]))
+    with badge.doubted(compare.flags([record])):
+        provenance.popover(record, "training", key="training-stages", title="Training energy")
     labels = compare.short_names([record])
     st.plotly_chart(
         charts.stage_costs([record], labels),
@@ -92,12 +106,12 @@ def _stages(record: Record) -> None:
         {
             "Stage": name,
             "Validation accuracy": FIGURES["accuracy_val"].text(stage.accuracy_val),
-            "Parameters": f"{stage.params:,}",
-            "Non-zero": f"{stage.nonzero_params:,}",
-            "Energy": f"{energy.text(stage.energy_j)} {badge.sign(record.energy_train_kind)}",
+            "Parameters": FIGURES["params"].text(stage.params),
+            "Non-zero": FIGURES["nonzero_params"].text(stage.nonzero_params),
+            "Energy": f"{energy.text(stage.energy_j)} {sign(compare.kind_of(stage, record))}".rstrip(),
             "Processor time": seconds.text(stage.cpu_s),
             "Taken from the store": "yes" if stage.cached else "no",
-            "Remark": ", ".join(stage.window.get("quality", ())),
+            "Remark": ", ".join([*([] if stage.ended else ["did not end"]), *stage.window.get("quality", ())]),
         }
         for name, stage in parts.items()
     ]
@@ -109,33 +123,3 @@ def _stages(record: Record) -> None:
             alt="Validation accuracy after each epoch",
             config={"displayModeBar": False},
         )
-
-
-def _downloads(record: Record) -> None:
-    content = deploy.model(record)
-    with st.container(horizontal=True):
-        st.download_button(
-            "Download spec",
-            json.dumps(record.spec, indent=2),
-            f"{record.run_id}.json",
-            "application/json",
-            key="spec",
-            icon=":material/data_object:",
-            on_click="ignore",
-            help="the Launch page and the command line take it",
-        )
-        if content is not None:
-            st.download_button(
-                f"Download model ({FIGURES['size_bytes'].text(len(content))})",
-                content,
-                deploy.file_name(record),
-                "application/octet-stream",
-                key="onnx",
-                icon=":material/download:",
-                on_click="ignore",
-            )
-    if content is None:
-        st.info("The model of this run is not stored here. Launch its spec to make it.", icon=":material/inventory_2:")
-        return
-    st.markdown("These lines load it:")
-    st.code(deploy.lines(record), language="python")

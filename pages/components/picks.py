@@ -9,7 +9,7 @@ from greenai_core import units
 from greenai_core.analysis import pareto
 from greenai_core.analysis.pareto import Pick
 from greenai_core.wording import number
-from pages.components import badge
+from pages.components import data, provenance
 
 
 def picks(runs: pd.DataFrame) -> None:
@@ -33,7 +33,8 @@ def picks(runs: pd.DataFrame) -> None:
     for title, cost in (("Smallest within 1 point", "size_bytes"), ("Cheapest within 1 point", "energy_per_sample_j")):
         pick = pareto.cheapest(runs, cost)
         if pick is not None:
-            _answer(runs, title, pick)
+            with st.container(border=True, height="stretch", gap="xsmall"):
+                _answer(runs, title, pick)
 
 
 def _answer(runs: pd.DataFrame, title: str, pick: Pick) -> None:
@@ -44,13 +45,13 @@ def _answer(runs: pd.DataFrame, title: str, pick: Pick) -> None:
         change,
         delta_color="off" if change == "same" else "inverse",
         delta_arrow="off" if change == "same" else "auto",
-        border=True,
-        delta_description=badge.sign(pick.kind) or pick.figure.brief.lower(),
-        height="stretch",
+        delta_description=pick.figure.brief.lower(),
         help=f"{pick.figure.title}, {pick.figure.help}. {_who(runs, pick)}: "
         f"validation accuracy {units.FRACTION.text(pick.accuracy_val)}, test {units.FRACTION.text(pick.accuracy)}. "
         f"Compared with the most accurate on validation of {number(pick.compared, 'comparable run')}.",
     )
+    if pick.kind:
+        provenance.popover(data.record(pick.run_id), "inference", key=f"picked-{title}")
 
 
 def _who(runs: pd.DataFrame, pick: Pick) -> str:

@@ -49,6 +49,15 @@ def test_a_figure_that_nobody_has_takes_no_row() -> None:
     assert "Training carbon" not in cells(factory.record(), factory.record(factory.spec(seed=1)))
 
 
+def test_kinds_are_those_of_the_stages() -> None:
+    record = factory.record(factory.spec(technique="l1_channel_pruning", sparsity=0.6))
+    first, second, third = record.stages
+    counted = first.model_copy(update={"window": factory.window("train", "measured", 8.0)})
+    mixed = record.model_copy(update={"stages": (counted, second, third.model_copy(update={"energy_j": None}))})
+    assert compare.kinds([mixed]) == ["measured", "estimated"]
+    assert compare.kinds([mixed.model_copy(update={"stages": (mixed.stages[2],)})]) == []
+
+
 @pytest.mark.parametrize("count", [1, 30])
 def test_short_names_are_short_and_distinct(count: int) -> None:
     records = [factory.record(factory.spec(seed=seed)) for seed in range(count)]

@@ -17,14 +17,6 @@ print(subprocess.Popen([sys.executable, "-c", "while True: pass"], **quiet).pid)
 """
 
 
-def work(size: int) -> int:
-    """Keep one core busy; the CPU time is proportional to `size`, about 10 ms each."""
-    total = 0
-    for _ in range(size):
-        total += sum(i * i for i in range(120_000))
-    return total
-
-
 @pytest.fixture
 def size() -> int:
     """A size of work that no constant can be tuned to."""

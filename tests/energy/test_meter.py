@@ -9,11 +9,13 @@ from dataclasses import dataclass, field
 
 import pytest
 
+from greenai_core.energy.benchmark import EnergyStats
 from greenai_core.energy.meter import EnergyMeter
-from greenai_core.energy.sources import CpuTime, Probe, Reading
+from greenai_core.energy.sources._base import Probe, Reading
+from greenai_core.energy.sources.cputime import CpuTime
 from greenai_core.errors import BadInput
 from greenai_core.record import EnergyKind
-from tests.energy.conftest import work
+from tests.energy.workload import work
 
 
 @dataclass
@@ -26,7 +28,11 @@ class Counter:
     component: str = "gpu"
     scope: str = "gpu_device"
     min_window_s: float = 0.0
+    leases: tuple[str, ...] = ()
     constants: Mapping[str, float] = field(default_factory=dict)
+
+    def others(self) -> int | None:
+        return None
 
     def probe(self) -> Probe:
         return Probe(True, "advances")
@@ -36,6 +42,17 @@ class Counter:
 
     def joules(self, before: Reading, after: Reading) -> float | None:
         return (after[0] - before[0]) / 1000 if after[0] >= before[0] else None
+
+
+@dataclass
+class Tally(Counter):
+    """A counter that a test moves by the joules that it spends."""
+
+    values: list[float] = field(default_factory=list)
+    spent: float = 0.0
+
+    def read(self) -> Reading:
+        return (1000 * self.spent,)
 
 
 def meter(*sources: object) -> EnergyMeter:
@@ -120,8 +137,12 @@ def test_counters_fit_beside_the_estimate() -> None:
         "kind": "measured",
         "scope": "gpu_device",
         "gross_j": 4.0,
+        "idle_w": None,
+        "share": 1.0,
+        "net_j": 4.0,
     }
-    assert window.source == "cputime+counter"
+    assert "no_idle" in window.quality
+    assert window.source == "cputime+counter (idle included)"
     assert window.kind == "estimated"  # a sum is as sure as its least sure part
     assert window.gross_j == pytest.approx(4.0 + 4.0 * window.cpu_s, rel=0.05)
 
@@ -135,16 +156,25 @@ def test_one_unknown_part_makes_the_sum_unknown() -> None:
     assert "counter" in opened.closed.notes["gross_j"]
 
 
-def test_benchmark_sees_doubled_work() -> None:
-    options = {"min_window_s": 0.1, "repeats": 3, "warmup_s": 0.0, "max_total_s": 5.0}
-    single = meter().benchmark(lambda: work(1), 1, **options)  # type: ignore[arg-type]
-    double = meter().benchmark(lambda: work(2), 1, **options)  # type: ignore[arg-type]
-    shared = meter().benchmark(lambda: work(2), 2, **options)  # type: ignore[arg-type]
-    assert single.j_per_unit is not None
-    assert double.j_per_unit == pytest.approx(2 * single.j_per_unit, rel=0.25)
-    assert shared.j_per_unit == pytest.approx(single.j_per_unit, rel=0.25)
-    assert single.repeats == len(single.windows) >= 3
-    assert single.ci95_j is not None
+def test_benchmark_divides_by_the_units() -> None:
+    """A counter that moves by the work itself: twice the work per call is twice the joules, whoever else is busy."""
+    single, double, shared = (counted(joules, units) for joules, units in ((3.0, 1), (6.0, 1), (6.0, 2)))
+    assert single.j_per_unit == pytest.approx(3.0)
+    assert double.j_per_unit == pytest.approx(6.0)
+    assert shared.j_per_unit == pytest.approx(3.0)
+    assert single.repeats == len(single.windows) == 3
+    assert single.ci95_j == pytest.approx(0.0)
+    assert single.kind == "measured"
+
+
+def counted(joules_per_call: float, units: int) -> EnergyStats:
+    counter = Tally()
+
+    def call() -> None:
+        work(1)
+        counter.spent += joules_per_call
+
+    return meter(counter).benchmark(call, units, min_window_s=0.01, repeats=3, warmup_s=0.0, max_total_s=60.0)
 
 
 def test_benchmark_adds_windows_while_it_is_unsure() -> None:
@@ -187,3 +217,19 @@ def test_a_country_without_data_is_refused(monkeypatch: pytest.MonkeyPatch) -> N
     monkeypatch.setenv("GREENAI_COUNTRY", "XXX")
     with pytest.raises(BadInput, match=r"GREENAI_COUNTRY.*'XXX'"):
         EnergyMeter.from_settings()
+
+
+def test_a_counter_that_goes_round_more_than_once_is_followed() -> None:
+    """A package at 200 W passes the end of its counter within minutes: whoever asks in between sees every round."""
+    wrapping = Round([0.0, 60.0, 20.0, 80.0, 40.0])
+    with meter(wrapping).window("train") as opened:
+        assert [opened.joules_so_far() for _ in range(3)] == [60.0, 120.0, 180.0]
+    assert opened.closed.gross_j == 240.0
+
+
+@dataclass
+class Round(Counter):
+    """A counter of joules that begins anew at 100."""
+
+    def joules(self, before: Reading, after: Reading) -> float | None:
+        return (after[0] - before[0]) % 100.0

@@ -18,6 +18,7 @@ from greenai_core.progress import Progress, Reporter
 from greenai_core.record import Record
 from greenai_core.settings import settings
 from greenai_core.spec import Spec, check
+from greenai_core.unfinished import Keep
 from tests import factory
 
 MODULE = "tests.jobs.fake_worker"
@@ -39,8 +40,9 @@ def a_spec(seed: int = FINE, epochs: int = 2) -> Spec:
     )
 
 
-def execute(spec: Spec, report: Reporter) -> Record:
+def execute(spec: Spec, report: Reporter, keep: Keep) -> Record:
     epochs = spec.recipe[0].model_dump()["epochs"]
+    run_id = uuid.uuid4().hex
     logging.getLogger("greenai_core.fake").info("seed %d", spec.seed)
     if spec.seed == CANNOT:
         raise RunFailed("the loss is not a number; lower lr.")
@@ -49,6 +51,7 @@ def execute(spec: Spec, report: Reporter) -> Record:
     if spec.seed == DEAF:
         _began()
         time.sleep(60)
+    keep(factory.record(spec, run_id=run_id, status="aborted"))
     if spec.seed == DEADLY or (spec.seed == DEADLY_ONCE and _began() == 1):
         report(Progress(stage="train", stage_index=0, fraction=0.1, message="about to die"))
         time.sleep(attempt.BEAT_S * 1.5)
@@ -70,7 +73,7 @@ def execute(spec: Spec, report: Reporter) -> Record:
                 energy_j=epoch * 1.5,
             )
         )
-    return factory.record(spec, run_id=uuid.uuid4().hex)
+    return factory.record(spec, run_id=run_id)
 
 
 def _began() -> int:

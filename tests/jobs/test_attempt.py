@@ -15,6 +15,7 @@ from greenai_core.progress import Progress, Reporter
 from greenai_core.record import Record
 from greenai_core.spec import Spec
 from greenai_core.store import artifacts, records
+from greenai_core.unfinished import Keep
 from tests import factory
 from tests.jobs.fake_worker import a_spec
 
@@ -38,7 +39,7 @@ def at(epoch: int, *, done: bool = False, loss: float | None = None) -> Progress
     )
 
 
-def quick(spec: Spec, report: Reporter) -> Record:
+def quick(spec: Spec, report: Reporter, keep: Keep) -> Record:
     report(at(1, loss=0.5))
     report(at(1, done=True))
     return factory.record(spec, run_id=str(time.perf_counter_ns()))
@@ -74,7 +75,7 @@ def test_what_was_said_last_is_kept(ticket: Callable[[], Ticket]) -> None:
 def test_failure_is_one_sentence_and_the_log_has_the_rest(
     problem: Exception, error: str, traced: bool, ticket: Callable[[], Ticket]
 ) -> None:
-    def fail(spec: Spec, report: Reporter) -> Record:
+    def fail(spec: Spec, report: Reporter, keep: Keep) -> Record:
         raise problem
 
     given = ticket()
@@ -89,7 +90,7 @@ def test_cancelling_before_it_begins_runs_nothing(ticket: Callable[[], Ticket]) 
     given = ticket()
     queue.cancel(given.id, Access.local())
     ran = []
-    attempt.run(given, lambda spec, report: ran.append(spec))  # type: ignore[arg-type, return-value]
+    attempt.run(given, lambda spec, report, keep: ran.append(spec))  # type: ignore[arg-type, return-value]
     assert (queue.job(given.id).state, ran) == ("cancelled", [])
 
 
@@ -97,11 +98,11 @@ def test_attempt_that_was_given_up_before_it_begins_runs_nothing(ticket: Callabl
     given = ticket()
     states.lose(given.id, given.token, "slow")
     ran = []
-    attempt.run(given, lambda spec, report: ran.append(spec))  # type: ignore[arg-type, return-value]
+    attempt.run(given, lambda spec, report, keep: ran.append(spec))  # type: ignore[arg-type, return-value]
     assert (queue.job(given.id).state, ran) == ("queued", [])
 
 
-def with_model(spec: Spec, report: Reporter) -> Record:
+def with_model(spec: Spec, report: Reporter, keep: Keep) -> Record:
     artifacts.write("models/m.onnx", b"weights")
     return factory.record(spec, provenance={"model_uri": "models/m.onnx"})
 
@@ -111,8 +112,8 @@ def test_model_of_a_run_that_was_given_up_is_removed(ticket: Callable[[], Ticket
     assert artifacts.exists("models/m.onnx")
     given = ticket()
 
-    def lost_at_the_end(spec: Spec, report: Reporter) -> Record:
-        record = with_model(spec, report)
+    def lost_at_the_end(spec: Spec, report: Reporter, keep: Keep) -> Record:
+        record = with_model(spec, report, keep)
         states.lose(given.id, given.token, "frozen")
         return record
 
@@ -147,7 +148,7 @@ def test_beat_that_cannot_be_stored_is_told_with_the_next(
             raise BadInput("greenai.db: the disk is full.")
         return states.beat(given, news)
 
-    def run(spec: Spec, report: Reporter) -> Record:
+    def run(spec: Spec, report: Reporter, keep: Keep) -> Record:
         report(at(1, done=True))
         assert refused.wait(30)
         return factory.record(spec)
@@ -160,7 +161,7 @@ def test_beat_that_cannot_be_stored_is_told_with_the_next(
 
 
 def test_logs_of_the_run_are_the_jobs_and_those_of_others_only_if_they_warn(ticket: Callable[[], Ticket]) -> None:
-    def chatty(spec: Spec, report: Reporter) -> Record:
+    def chatty(spec: Spec, report: Reporter, keep: Keep) -> Record:
         logging.getLogger("someone.else").warning("careful")
         logging.getLogger("someone.else").info("never mind")
         return factory.record(spec)

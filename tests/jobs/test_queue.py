@@ -3,6 +3,7 @@ from __future__ import annotations
 import dataclasses
 import sqlite3
 import time
+from types import SimpleNamespace
 
 import pytest
 import sqlalchemy as sa
@@ -183,14 +184,16 @@ def test_second_attempt_shows_nothing_of_the_first() -> None:
     assert queue.curve(id) == []
 
 
-def test_lost_attempts_pause_and_end_in_failure() -> None:
+def test_lost_attempts_pause_and_end_in_failure(monkeypatch: pytest.MonkeyPatch) -> None:
     id = submit_one()
+    clock = time.time()
+    monkeypatch.setattr(states, "time", SimpleNamespace(time=lambda: clock))
     for attempt in range(1, MAX_ATTEMPTS + 1):
-        no_pause()
         ticket = claimed()
         states.lose(id, ticket.token, "killed")
         assert states.claim("owner", "host") is None
         assert queue.job(id).attempts == attempt
+        clock += 0.5 * 2 ** (attempt - 1)
     failed = queue.job(id)
     assert (failed.state, failed.error) == ("failed", f"attempt {MAX_ATTEMPTS} was lost: killed")
     assert len(queue.log_tail(id)) == MAX_ATTEMPTS

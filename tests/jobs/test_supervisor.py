@@ -38,8 +38,11 @@ def start(monkeypatch: pytest.MonkeyPatch) -> Iterator[Start]:
 
     def one(linger_s: float = math.inf, wait_for_lock: bool = False) -> subprocess.Popen[bytes]:
         program = (
-            "from math import inf; from greenai_core.jobs.supervisor import supervise;"
-            f"supervise(linger_s={linger_s}, wait_for_lock={wait_for_lock}, module='{MODULE}')"
+            # Whoever is started in the background by a shell without job control is deaf to Ctrl-C.
+            "import signal; signal.signal(signal.SIGINT, signal.default_int_handler);"
+            "from math import inf; from greenai_core.jobs.supervisor import WarmProcess, supervise;"
+            f"supervise(linger_s={linger_s}, wait_for_lock={wait_for_lock}, "
+            f"start_worker=lambda: WarmProcess('{MODULE}'))"
         )
         started.append(subprocess.Popen([sys.executable, "-c", program], env=environment()))
         return started[-1]
@@ -63,6 +66,17 @@ def running(id: str) -> None:
     until(lambda: queue.job(id).state == "running")
 
 
+def kept(count: int = 1) -> None:
+    """Wait until so many unfinished records were kept, shown or not."""
+
+    def rows() -> int:
+        with schema.reading() as connection:
+            chosen = sa.select(sa.func.count()).where(schema.run.c.status == "aborted")
+            return int(connection.execute(chosen).scalar_one())
+
+    until(lambda: rows() >= count)
+
+
 def worker_of(process: subprocess.Popen[bytes]) -> psutil.Process:
     until(lambda: psutil.Process(process.pid).children())
     (child,) = psutil.Process(process.pid).children()
@@ -71,7 +85,13 @@ def worker_of(process: subprocess.Popen[bytes]) -> psutil.Process:
 
 def assert_results_equal_successes() -> None:
     done = [job.run_id for job in queue.jobs() if job.state == "succeeded"]
-    assert sorted(records.table("own")["run_id"]) == sorted(map(str, done))
+    assert stored("succeeded") == sorted(map(str, done))
+
+
+def stored(status: str) -> list[str]:
+    """The runs that are shown with this status."""
+    table = records.table("own")
+    return sorted(table.loc[table["status"] == status, "run_id"])
 
 
 def test_each_run_ends_as_it_deserves_and_the_queue_goes_on(start: Start) -> None:
@@ -82,6 +102,7 @@ def test_each_run_ends_as_it_deserves_and_the_queue_goes_on(start: Start) -> Non
     assert (defect.state, defect.error, defect.attempts) == ("failed", "ZeroDivisionError: a defect", 1)
     assert any("Traceback" in line for line in queue.log_tail(defect.id))
     assert (deadly.state, deadly.attempts) == ("failed", 3)
+    assert len(stored("aborted")) == 3 + 1  # each attempt that died leaves what it measured until then
     assert deadly.error == "attempt 3 was lost: the worker ended with exit code -9"
     assert (once.state, once.attempts, once.error) == ("succeeded", 2, None)
     log = queue.log_tail(once.id)
@@ -100,9 +121,12 @@ def test_killed_worker_means_one_more_attempt_and_one_result(start: Start) -> No
     (id,) = submit(a_spec(epochs=60))
     process = start()
     running(id)
+    kept()
+    assert stored("aborted") == []  # the run goes on
     worker_of(process).kill()
     (job,) = ended([id])
     assert (job.state, job.attempts) == ("succeeded", 2)
+    assert len(stored("aborted")) == 1 and stored("succeeded") == [job.run_id]
     assert len(queue.curve(id)) == 60
     assert_results_equal_successes()
 
@@ -127,6 +151,7 @@ def test_frozen_supervisor_and_worker_write_nothing_when_they_thaw(start: Start)
     (id,) = submit(a_spec(epochs=60))
     process = start()
     running(id)
+    kept()
     worker = worker_of(process)
     worker.send_signal(signal.SIGSTOP)
     process.kill()
@@ -139,6 +164,7 @@ def test_frozen_supervisor_and_worker_write_nothing_when_they_thaw(start: Start)
     worker.send_signal(signal.SIGCONT)
     until(lambda: not worker.is_running() or worker.status() == psutil.STATUS_ZOMBIE)
     assert queue.job(id) == job
+    assert len(stored("aborted")) == 1
     assert_results_equal_successes()
 
 
@@ -146,6 +172,7 @@ def test_cancel_queued_running_and_deaf(start: Start) -> None:
     polite, waiting, deaf, last = submit(a_spec(epochs=LONG), a_spec(1), a_spec(DEAF), a_spec(2))
     process = start()
     running(polite)
+    kept()
     worker = worker_of(process)
     queue.cancel(waiting, LOCAL)
     assert queue.job(waiting).state == "cancelled"
@@ -157,6 +184,7 @@ def test_cancel_queued_running_and_deaf(start: Start) -> None:
     assert [job.state for job in ended([deaf, last])] == ["cancelled", "succeeded"]
     assert worker_of(process) != worker
     assert len(queue.curve(polite)) < LONG
+    assert len(stored("aborted")) == 1
     assert_results_equal_successes()
 
 

@@ -1,9 +1,4 @@
-"""Where joules come from: counters of the hardware, or an estimate from what the operating system counts.
-
-A source is read at both edges of a window and turns two readings into joules. It never guesses: what it cannot know
-is None. The one source here is the estimate that every machine allows, CPU time. Estimates by power x wall time are
-not offered: on a shared or virtual machine they charge a run for its neighbours and for waiting.
-"""
+"""CPU time as a source of joules: the estimate that every machine allows."""
 
 from __future__ import annotations
 
@@ -12,76 +7,16 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, Protocol
 
 import psutil
 
+from greenai_core.energy.sources._base import Component, Probe, Reading, Scope
 from greenai_core.record import EnergyKind
 
 if sys.platform != "win32":
     import resource
 
-Reading = tuple[float, ...]
-"""What a source reads: one number per counter, in the counter's own unit."""
-
-Component = Literal["cpu", "gpu", "ram"]
-Scope = Literal["cpu_package", "gpu_device", "process_tree"]
-
 _TASKS = Path("/proc/self/task")
-
-
-@dataclass(frozen=True)
-class Probe:
-    """Whether a source works here, and why or why not, in one sentence."""
-
-    ok: bool
-    reason: str
-
-
-class PowerSource(Protocol):
-    """One way of knowing joules; counters of packages and devices fit it as well as estimates do."""
-
-    @property
-    def id(self) -> str:
-        """Short name that records and comparability keys carry."""
-        ...
-
-    @property
-    def kind(self) -> EnergyKind:
-        """How sure its joules are."""
-        ...
-
-    @property
-    def component(self) -> Component:
-        """The part of the machine whose joules these are."""
-        ...
-
-    @property
-    def scope(self) -> Scope:
-        """Whose joules these are: everything on the package or device, or this process and its children."""
-        ...
-
-    @property
-    def constants(self) -> Mapping[str, float]:
-        """Assumed constants that its joules are proportional to; figures with different constants do not compare."""
-        ...
-
-    @property
-    def min_window_s(self) -> float:
-        """Seconds below which its joules are flagged too_short; of CPU time for a process tree, else of wall time."""
-        ...
-
-    def probe(self) -> Probe:
-        """Try the source; a counter must be seen to advance."""
-        ...
-
-    def read(self) -> Reading:
-        """Read the counters now."""
-        ...
-
-    def joules(self, before: Reading, after: Reading) -> float | None:
-        """Return the joules between two readings; None where they cannot be known, never 0 instead."""
-        ...
 
 
 @dataclass(frozen=True)
@@ -99,6 +34,7 @@ class CpuTime:
     component: Component = "cpu"
     scope: Scope = "process_tree"
     min_window_s: float = 0.3
+    leases: tuple[str, ...] = ()
 
     @property
     def constants(self) -> Mapping[str, float]:
@@ -109,26 +45,38 @@ class CpuTime:
         """Always works: every operating system counts CPU time."""
         return Probe(True, f"CPU-seconds of this process and its children x {self.w_per_core:g} W per core")
 
+    def others(self) -> int | None:
+        """None: nobody else is counted."""
+        return None
+
     def read(self) -> Reading:
-        """Read the CPU-seconds of the process tree."""
-        return (tree_cpu_s(),)
+        """Read the CPU-seconds of the process tree, see `tree_cpu_s`."""
+        return tree_cpu_s()
 
     def joules(self, before: Reading, after: Reading) -> float | None:
         """Return CPU-seconds x watts; None if the count went back, as it does when a child leaves the tree."""
-        cpu_s = after[0] - before[0]
+        cpu_s = cpu_s_between(before, after)
         return cpu_s * self.w_per_core if cpu_s >= 0 else None
 
 
-def tree_cpu_s() -> float:
+def tree_cpu_s() -> tuple[float, float]:
     """Return the CPU-seconds (user and system) of this process, its finished children and its living descendants.
 
+    Two values: with this process as it was when the reading began, and when it ended. Looking for children can cost
+    as much as a small piece of work; a window lasts from the end of its first reading to the beginning of its last.
     Where the operating system does not hand on the time of finished children (Windows), they are missing.
     """
+    began = time.process_time()
     while True:
         finished = _finished_children_cpu_s()
         living = _living_children_cpu_s()
         if finished == _finished_children_cpu_s():  # else a child ended in between and is in neither sum, or in both
-            return time.process_time() + finished + living
+            return began + finished + living, time.process_time() + finished + living
+
+
+def cpu_s_between(before: Reading, after: Reading) -> float:
+    """Return the CPU-seconds between two readings of `tree_cpu_s`, without what the readings themselves cost."""
+    return after[0] - before[1]
 
 
 def _finished_children_cpu_s() -> float:

@@ -1,0 +1,58 @@
+"""Which stored records belong to runs that go on, and which to runs whose process is gone.
+
+An unfinished record is marked with the process that makes it. While that process lives the record is not shown: it
+says nothing yet. Once the process is gone nobody need write anything for the record to be seen.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import psutil
+import sqlalchemy as sa
+
+from greenai_core.settings import settings
+from greenai_core.store.schema import unfinished
+
+CLOCK_S = 5.0
+"""Two processes may differ by so much in when a third one was born: the time of boot is read from a clock."""
+
+
+def mark(connection: sa.Connection, run_id: str) -> None:
+    """Note that this process makes a record."""
+    me = psutil.Process()
+    unmark(connection, [run_id])
+    connection.execute(
+        unfinished.insert().values(run_id=run_id, host=settings().host_id, pid=me.pid, born=me.create_time())
+    )
+
+
+def unmark(connection: sa.Connection, run_ids: Iterable[str]) -> None:
+    """Note that nobody makes these records any more."""
+    connection.execute(unfinished.delete().where(unfinished.c.run_id.in_(list(run_ids))))
+
+
+def unfinished_ids(connection: sa.Connection) -> tuple[list[str], list[str]]:
+    """Return the marked records whose process lives, and those whose process is gone, each sorted.
+
+    Of other hosts' processes nothing is known here: they count as living until their host takes the mark away.
+    """
+    going_on: list[str] = []
+    gone: list[str] = []
+    rows = connection.execute(sa.select(unfinished).order_by(unfinished.c.run_id)).all()
+    here = settings().host_id if rows else ""
+    for row in rows:
+        alive = row.host != here or _lives(row.pid, row.born)
+        (going_on if alive else gone).append(row.run_id)
+    return going_on, gone
+
+
+def _lives(pid: int, born: float) -> bool:
+    try:
+        process = psutil.Process(pid)
+        same = abs(process.create_time() - born) < CLOCK_S  # else the number was given to somebody else since
+        return same and process.status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
+    except psutil.AccessDenied:  # somebody is there, and will not say who
+        return True

@@ -1,0 +1,203 @@
+"""The record of a run that has not ended: what the run leaves behind if it never does.
+
+A run that is killed can tell nothing afterwards, and the joules it spent would be forgotten. So its record is kept from
+the first stage on, about once a second, with what was measured until then: it is aborted until the run has succeeded.
+"""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from greenai_core.energy.bill import NO_SOURCE
+from greenai_core.energy.carbon import NO_COUNTRY
+from greenai_core.energy.open_window import OpenWindow
+from greenai_core.energy.window import Window
+from greenai_core.errors import BadInput, Cancelled, RunFailed
+from greenai_core.record import Record, StageRecord
+
+KEEP_EVERY_S = 1.0
+"""How often an unfinished record is kept: so much is not told of a run that is killed."""
+
+NOT_ENDED = "the run did not end"
+
+Keep = Callable[[Record], None]
+"""Called with the record of a run that has not ended, again and again; it should store it and must not raise."""
+
+Joules = Callable[[Window, Sequence[Window]], float | None]
+"""Joules of a window without those of some windows within it; None where no source covers what did the work."""
+
+
+def forget(record: Record) -> None:
+    """Keep nothing."""
+
+
+class AtWork:
+    """A stage that has not ended; whoever runs it adds to `curve` and `watched`, and says when its window is open.
+
+    Attributes:
+        curve: as in the stage's record.
+        watched: windows in which its progress was looked at, which are no part of what it costs.
+        window: its energy window; None: its teachers are still being taught.
+        taught: the stages of its teachers that are through.
+    """
+
+    def __init__(self, facts: Mapping[str, Any]) -> None:
+        """Take the fields of the stage's record that are known before it begins."""
+        self._facts = facts
+        self.curve: list[dict[str, float]] = []
+        self.watched: list[Window] = []
+        self.window: OpenWindow | None = None
+        self.taught: list[StageRecord] = []
+
+    def record(self, joules: Joules, teaching: Sequence[StageRecord]) -> StageRecord:
+        """Return what the stage leaves if it ends now; `teaching` are the stages so far of a teacher still taught."""
+        if self.window is None:
+            spent: dict[str, Any] = {"energy_j": 0.0, "cpu_s": 0.0, "wall_s": 0.0, "window": {"status": "aborted"}}
+        else:
+            made = replace(_until_now(self.window), status="aborted")
+            spent = {
+                "energy_j": joules(made, self.watched),
+                "cpu_s": made.cpu_s - sum(looking.cpu_s for looking in self.watched),
+                "wall_s": made.wall_s - sum(looking.wall_s for looking in self.watched),
+                "window": made.as_json(),
+            }
+        return StageRecord(
+            **self._facts,
+            **spent,
+            params=None,
+            nonzero_params=None,
+            accuracy_val=None,
+            curve=tuple(self.curve),
+            teacher=(*self.taught, *teaching),
+        )
+
+
+class _Recipe:
+    """A recipe that is being walked: its stages that have ended, and the one at work."""
+
+    def __init__(self, ended: Sequence[StageRecord]) -> None:
+        self.ended = list(ended)
+        self.at_work: AtWork | None = None
+
+
+class Unfinished:
+    """Follows a run and keeps its record until it has ended.
+
+    Recipes nest: while a teacher is taught, its recipe is walked within a stage of the student's.
+    """
+
+    def __init__(self, record: Record, keep: Keep, joules: Joules) -> None:
+        """Begin with what is known of the run before it starts.
+
+        Args:
+            record: status aborted, without stages.
+            keep: given the record from the first stage on.
+            joules: how joules are counted in this run.
+        """
+        self._record, self._keep, self._joules = record, keep, joules
+        self._started = time.perf_counter()
+        self._kept_at: float | None = None
+        self._recipes: list[_Recipe] = []
+        self.spent: OpenWindow | None = None
+        """The window around the whole run."""
+
+    @property
+    def run_id(self) -> str:
+        """The id that the run has from the start."""
+        return self._record.run_id
+
+    def wall_s(self) -> float:
+        """Return for how long the run has been going on."""
+        return time.perf_counter() - self._started
+
+    def enter(self, ended: Sequence[StageRecord]) -> None:
+        """A recipe is walked, of which these stages are there already; within a stage it is a teacher's."""
+        self._recipes.append(_Recipe(ended))
+
+    def taught(self) -> None:
+        """The teacher whose recipe was entered last is through."""
+        stages = self._recipes.pop().ended
+        student = self._recipes[-1].at_work
+        assert student is not None  # a teacher is taught for a stage
+        student.taught += stages
+
+    def begin(self, facts: Mapping[str, Any]) -> AtWork:
+        """A stage begins, with its teachers."""
+        begun = AtWork(facts)
+        self._recipes[-1].at_work = begun
+        return begun
+
+    def ended(self, stage: StageRecord) -> None:
+        """The stage at work has ended."""
+        recipe = self._recipes[-1]
+        recipe.ended.append(stage)
+        recipe.at_work = None
+        self.keep_now()
+
+    def tell(self) -> None:
+        """Keep the record if that was not done for a while; called often."""
+        if self._kept_at is None or time.perf_counter() - self._kept_at >= KEEP_EVERY_S:
+            self.keep_now()
+
+    def keep_now(self) -> None:
+        """Keep the record as it is now."""
+        self._keep_as("aborted", NOT_ENDED)
+
+    def end(self, error: BaseException) -> None:
+        """Keep the record a last time: the run ended with `error`. What was refused before it began leaves none."""
+        if isinstance(error, BadInput) and self._kept_at is None:
+            return
+        if isinstance(error, Cancelled):
+            self._keep_as("aborted", "cancelled")
+        elif not isinstance(error, Exception):
+            self._keep_as("aborted", "interrupted")
+        else:
+            self._keep_as("failed", sentence(error))
+
+    def _keep_as(self, status: str, why: str) -> None:
+        spent = None if self.spent is None else _until_now(self.spent)
+        record = self._record.model_copy(
+            update={
+                "status": status,
+                "stages": _stages(self._recipes, self._joules),
+                "energy_spent_j": None if spent is None else self._joules(spent, ()),
+                "wall_s": self.wall_s(),
+            }
+        )
+        unknown = {name: _REASONS.get(name, NOT_ENDED) for name, value in record if value is None}
+        self._keep(record.model_copy(update={"notes": {**unknown, "status": why}}))
+        self._kept_at = time.perf_counter()
+
+
+def sentence(error: Exception) -> str:
+    """Say what a run failed of: as it was said where a person can mend it, with its type where it is a defect.
+
+    Records are shared, so paths of this machine are left out.
+    """
+    said = str(error) if isinstance(error, BadInput | RunFailed) else f"{type(error).__name__}: {error}"
+    return _PATH.sub("(a path)", said)
+
+
+_REASONS = {"energy_spent_j": NO_SOURCE, "carbon_intensity": NO_COUNTRY}
+_PATH = re.compile(r"""(?<![\w)])(?:[A-Za-z]:[\\/]|~?/)[^\s'",;:]+""")
+
+
+def _stages(recipes: Sequence[_Recipe], joules: Joules) -> tuple[StageRecord, ...]:
+    """Return the stages of the outermost recipe until now, the one at work last, with those of its teachers within."""
+    if not recipes:
+        return ()
+    recipe, *inner = recipes
+    if recipe.at_work is None:
+        return tuple(recipe.ended)
+    return (*recipe.ended, recipe.at_work.record(joules, _stages(inner, joules)))
+
+
+def _until_now(window: OpenWindow) -> Window:
+    try:
+        return window.closed
+    except RuntimeError:
+        return window.so_far()

@@ -1,0 +1,49 @@
+"""Record how much equal windows of inference differ, for the simulation of the intervals.
+
+    python -m tests.energy.record_noise NAME [WINDOWS]
+
+adds the joules per sample of so many windows of the least length, in the order in which they were measured, to
+``noise.json`` under this name ("quiet": nothing else runs; "busy": other programs come and go).
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+import tempfile
+from pathlib import Path
+
+from greenai_core.quiet_waiting import wait_quietly
+
+wait_quietly()  # before torch is imported, as in every worker
+
+FILE = Path(__file__).with_name("noise.json")
+BATCH = 64
+INPUT_SHAPE = (1, 28, 28)
+
+
+def record(count: int) -> list[float]:
+    """Return the joules per sample of `count` windows of one network in ONNX Runtime, as every run is measured."""
+    import numpy as np
+
+    from greenai_core.energy.meter import EnergyMeter
+    from greenai_core.export import export_model
+    from greenai_core.models.mnist_cnn import mnist_cnn
+    from greenai_core.timing import onnx_runner
+
+    exported = export_model(mnist_cnn(INPUT_SHAPE, 10), INPUT_SHAPE)
+    images = np.random.default_rng(0).standard_normal((BATCH, *INPUT_SHAPE), dtype=np.float32)
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / "model.onnx"
+        file.write_bytes(exported.content or b"")
+        with onnx_runner(file) as runner:
+            stats = EnergyMeter.from_settings().benchmark(
+                runner.prepare(images), BATCH, repeats=count, warmup_s=1.0, max_total_s=3600.0
+            )
+    return [window.j_per_unit for window in stats.windows[:count] if window.j_per_unit is not None]
+
+
+if __name__ == "__main__":
+    name, count = sys.argv[1], int((sys.argv[2:] or ["300"])[0])
+    known = json.loads(FILE.read_text()) if FILE.exists() else {}
+    FILE.write_text(json.dumps({**known, name: [float(f"{value:.6g}") for value in record(count)]}) + "\n")
