@@ -1,8 +1,9 @@
 """What measuring costs: CPU-seconds of the energy meter as a share of those of a training stage.
 
 A training stage runs as it does in every run: a window around it and one around each look at the validation images,
-reports with the joules so far, codecarbon beside it. Every call into the meter is clocked by the CPU time of the
-thread that makes it; what codecarbon's own thread takes is measured in a task during which nothing else happens.
+reports with the joules so far, codecarbon beside it, and the record of the unfinished run stored every two seconds.
+Every such call is clocked by the CPU time of the thread that makes it; what codecarbon's own thread takes is measured
+in a task during which nothing else happens.
 
     python -m benchmarks.energy_overhead [--quick] [--format table|json]
 """
@@ -29,21 +30,25 @@ from greenai_core.energy.meter import EnergyMeter
 from greenai_core.energy.open_window import OpenWindow
 from greenai_core.record import StageRecord
 from greenai_core.spec import check
+from greenai_core.store import records
+from greenai_core.store.keeper import Keeper
+from greenai_core.unfinished import Unfinished
 from greenai_core.walk import Walk
 
 CLAIM = 0.01
 """Share of the stage's CPU-seconds, at most."""
 
-CLOCKED: tuple[tuple[type, str], ...] = (
+CLOCKED: tuple[tuple[Any, str], ...] = (
     (OpenWindow, "__init__"),
     (OpenWindow, "joules_so_far"),
-    (OpenWindow, "so_far"),
     (OpenWindow, "end"),
     (OpenWindow, "close"),
     (Codecarbon, "start"),
     (Codecarbon, "stop"),
+    (Unfinished, "keep_now"),
+    (records, "keep_unfinished"),
 )
-"""Everything that the meter does while a window is open; none of these calls another one."""
+"""Everything that the meter does while a window is open, by owner and name; none of these calls another one."""
 
 
 @contextmanager
@@ -95,7 +100,8 @@ def stage(epochs: int, spent: dict[str, float]) -> StageRecord:
 
     setattr(Walk, "_stage", only_the_stage)  # noqa: B010
     try:
-        return run.execute(spec).stages[0]
+        with Keeper() as keep:
+            return run.execute(spec, keep=keep).stages[0]
     finally:
         setattr(Walk, "_stage", original)  # noqa: B010
 

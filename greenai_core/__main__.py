@@ -31,6 +31,7 @@ OK, FAILED, BAD_INPUT = 0, 1, 2
 
 _RECORD_COLUMNS = (
     "run_id",
+    "status",
     "origin",
     "dataset",
     "model",
@@ -164,7 +165,7 @@ def _run(chosen: argparse.Namespace) -> None:
 
         keeper = Keeper()
         try:
-            with _ProgressBar() as bar:
+            with keeper, _ProgressBar() as bar:
                 record = execute(spec, reporter=bar, keep=keeper)
         except BaseException as error:
             keeper.end()

@@ -23,7 +23,7 @@ from greenai_core.registry import entry, names
 OKABE_ITO = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#F0E442", "#8A8F8C")
 SHAPES = ("circle", "diamond", "square", "triangle-up", "cross", "star", "hexagon", "triangle-down")
 FRONT_LINE = "#7A8A82"
-FADED, SMALL, LARGE = 0.45, 8, 13
+FADED, SMALL, LARGE = 0.7, 8, 13
 MIN_MARKS = 3
 MANY_POINTS = 1500
 """From here on points are drawn by the graphics card."""
@@ -208,7 +208,9 @@ _LAYOUT: dict[str, Any] = {
 
 
 def _axis(cost: Figure, unit: str) -> str:
-    return f"{cost.title} ({unit})" if cost.title not in unit else unit
+    if cost.title in unit:
+        return unit
+    return f"{cost.title} ({unit} per {cost.per})" if cost.per else f"{cost.title} ({unit})"
 
 
 def _ticks(values: pd.Series) -> dict[str, Any]:
@@ -217,6 +219,8 @@ def _ticks(values: pd.Series) -> dict[str, Any]:
     if positive.empty:
         return {}
     smallest, largest = float(positive.min()), float(positive.max())
+    if smallest == largest:
+        smallest, largest = smallest / 10, largest * 10  # what is drawn around a single point
     decades = range(math.floor(math.log10(smallest)) - 1, math.ceil(math.log10(largest)) + 2)
     for digits in ((1,), (1, 2, 5), range(1, 10)):
         marks = [digit * 10.0**power for power in decades for digit in digits]

@@ -77,6 +77,7 @@ def preview(spec: Spec) -> dict[str, Any]:
         _plan(spec, steps, setting),
         _history(setting.training_key, records.version()),
         profile=spec.measurement.profile,
+        min_window_s=meter.min_window_s,
         watts_per_core=settings().watts_per_core,
         threads=setting.threads,
     )

@@ -83,11 +83,11 @@ class InferenceMeasurement(Frozen):
     latency_ms: float = Field(description="median of one forward pass at batch 1")
     throughput: float = Field(description="samples per second at throughput_batch")
     energy_per_sample_j: float | None = Field(description="joules per sample at throughput_batch")
-    energy_per_sample_ci95_j: float | None = Field(None, description="half-width of the 95 % t-interval")
+    energy_per_sample_ci95_j: float | None = Field(None, description="half-width of the 95 % interval of the mean")
     energy_per_sample_b1_j: float | None = Field(description="joules per sample at batch 1")
-    energy_per_sample_b1_ci95_j: float | None = Field(None, description="half-width of the 95 % t-interval")
+    energy_per_sample_b1_ci95_j: float | None = Field(None, description="half-width of the 95 % interval of the mean")
     energy_kind: EnergyKind
-    quality: tuple[str, ...] = Field((), description="flags: too_short, shared_machine, high_cv")
+    quality: tuple[str, ...] = Field((), description="flags: too_short, shared_machine, shared_gpu, no_idle, high_cv")
     windows: tuple[dict[str, Any], ...] = Field(description="the energy windows behind the joules")
     environment: dict[str, Any]
 
@@ -129,6 +129,9 @@ class Record(Frozen):
     energy_per_sample_j: float | None = None
     energy_per_sample_b1_j: float | None = None
     energy_train_kind: EnergyKind | None = None
+    energy_spent_kind: EnergyKind | None = Field(
+        None, description="of energy_spent_j; None also in records from before it was kept"
+    )
     energy_inference_kind: EnergyKind | None = None
     carbon_train_g: float | None = None
     carbon_intensity: dict[str, Any] | None = Field(None, description="g_per_kwh, level, source, year")

@@ -20,7 +20,7 @@ from greenai_core.energy.machine import cores_usable, environment
 from greenai_core.energy.meter import EnergyMeter
 from greenai_core.errors import BadInput
 from greenai_core.progress import Progress, Reporter, silent
-from greenai_core.record import Comparability, InferenceMeasurement, Record, least_sure
+from greenai_core.record import Comparability, InferenceMeasurement, Record
 from greenai_core.registry import versions
 from greenai_core.spec import Measurement, Spec, check, digest
 from greenai_core.store import artifacts, records
@@ -45,7 +45,7 @@ def execute(spec: Spec, *, reporter: Reporter = silent, run_id: str | None = Non
         spec: what to run.
         reporter: told how far the run is.
         run_id: id of the record; None: a new one.
-        keep: called with the unfinished record, under the same id, from the first stage on about once a second, and a
+        keep: called with the unfinished record, under the same id, from the first stage on every two seconds, and a
             last time when something is raised; never when the run has succeeded.
 
     Raises:
@@ -59,7 +59,7 @@ def execute(spec: Spec, *, reporter: Reporter = silent, run_id: str | None = Non
     setting = setting_of(spec.measurement, meter)
     torch.set_num_threads(setting.threads)
     known = _known(spec, run_id or new_run_id(), meter)
-    unfinished = Unfinished(_unmade(known, spec, setting, meter), keep, setting.joules)
+    unfinished = Unfinished(_unmade(known, spec, setting), keep, setting.joules)
     try:
         return _carried_out(spec, known, setting, meter, reporter, unfinished)
     except BaseException as error:
@@ -88,13 +88,15 @@ def _carried_out(
             Progress(stage="measure", stage_index=last, fraction=1 - MEASURING_WEIGHT / total, message="measuring")
         )
         fields, notes = _quality(walked.candidate, splits, data)
-        unfinished.tell()
+        unfinished.keep_now()
         exported = export.export_model(walked.candidate.model, data.input_shape, data.val.images[:PARITY_IMAGES])
         fields["size_bytes"] = None if exported.content is None else len(exported.content)
+        unfinished.keep_now()  # and not while measuring: it would be measured with it
         measured = _measure(walked.candidate.model, exported, data, spec.measurement)
     costs = bill(walked.stages, meter.intensity)
     # The last report comes before the file is written: whoever cancels now leaves nothing behind.
-    reporter(Progress(stage="measure", stage_index=last, fraction=1.0, message="done", energy_j=whole.closed.net_j))
+    spent_j = setting.joules(whole.closed)
+    reporter(Progress(stage="measure", stage_index=last, fraction=1.0, message="done", energy_j=spent_j))
     model_uri = None
     if exported.content is not None:
         model_uri = f"models/{unfinished.run_id}.onnx"
@@ -108,8 +110,9 @@ def _carried_out(
         carbon_train_g=costs.carbon_g,
         cpu_s=costs.cpu_s,
         **inference_fields(measured),
-        energy_spent_j=setting.joules(whole.closed),
-        energy_train_kind=least_sure([costs.kind, whole.closed.kind]),
+        energy_spent_j=spent_j,
+        energy_train_kind=costs.kind,
+        energy_spent_kind=whole.closed.kind,
         wall_s=unfinished.wall_s(),
         comparability=Comparability(
             quality=digest({"dataset": splits.digest}),
@@ -151,10 +154,10 @@ def _known(spec: Spec, run_id: str, meter: EnergyMeter) -> dict[str, Any]:
     }
 
 
-def _unmade(known: dict[str, Any], spec: Spec, setting: Setting, meter: EnergyMeter) -> Record:
+def _unmade(known: dict[str, Any], spec: Spec, setting: Setting) -> Record:
     """Return the record of a run of which nothing is done."""
     provenance = {"versions": versions(spec), "threads": setting.threads, "device": setting.device.type}
-    return Record(**known, status="aborted", created_at=_now(), energy_train_kind=meter.kind, provenance=provenance)
+    return Record(**known, status="aborted", created_at=_now(), provenance=provenance)
 
 
 def _now() -> str:

@@ -1,7 +1,7 @@
 """The record of a run that has not ended: what the run leaves behind if it never does.
 
 A run that is killed can tell nothing afterwards, and the joules it spent would be forgotten. So its record is kept from
-the first stage on, about once a second, with what was measured until then: it is aborted until the run has succeeded.
+the first stage on, every two seconds, with what was measured until then: it is aborted until the run has succeeded.
 """
 
 from __future__ import annotations
@@ -17,9 +17,9 @@ from greenai_core.energy.carbon import NO_COUNTRY
 from greenai_core.energy.open_window import OpenWindow
 from greenai_core.energy.window import Window
 from greenai_core.errors import BadInput, Cancelled, RunFailed
-from greenai_core.record import Record, StageRecord
+from greenai_core.record import Record, StageRecord, least_sure, with_teachers
 
-KEEP_EVERY_S = 1.0
+KEEP_EVERY_S = 2.0
 """How often an unfinished record is kept: so much is not told of a run that is killed."""
 
 NOT_ENDED = "the run did not end"
@@ -160,11 +160,14 @@ class Unfinished:
 
     def _keep_as(self, status: str, why: str) -> None:
         spent = None if self.spent is None else _until_now(self.spent)
+        stages = _stages(self._recipes, self._joules)
         record = self._record.model_copy(
             update={
                 "status": status,
-                "stages": _stages(self._recipes, self._joules),
+                "stages": stages,
                 "energy_spent_j": None if spent is None else self._joules(spent, ()),
+                "energy_train_kind": least_sure(part.window.get("kind") for part in with_teachers(stages)),
+                "energy_spent_kind": None if spent is None else spent.kind,
                 "wall_s": self.wall_s(),
             }
         )
@@ -179,11 +182,21 @@ def sentence(error: Exception) -> str:
     Records are shared, so paths of this machine are left out.
     """
     said = str(error) if isinstance(error, BadInput | RunFailed) else f"{type(error).__name__}: {error}"
-    return _PATH.sub("(a path)", said)
+    return _PATH.sub(lambda found: found["url"] or f"{found['quote'] or ''}(a path){found['quote'] or ''}", said)
 
 
 _REASONS = {"energy_spent_j": NO_SOURCE, "carbon_intensity": NO_COUNTRY}
-_PATH = re.compile(r"""(?<![\w)])(?:[A-Za-z]:[\\/]|~?/)[^\s'",;:]+""")
+_NAME = r"""[^\s/\\'"`,;:]+"""
+_BEGINS = rf"(?:[A-Za-z]:[\\/]+|\\{{2,}}(?={_NAME}\\)|~?/+)(?={_NAME})"
+"""How a path begins: on a drive, on a server (of which a repr doubles the backslashes), at the root, at home."""
+
+_PATH = re.compile(
+    rf"""(?P<url>\b[A-Za-z][\w+.-]*://(?=[^/\s])[^\s'"`]*)"""  # with :/// a file follows
+    rf"""|(?P<quote>['"`]){_BEGINS}(?:(?!(?P=quote)).)+(?P=quote)"""
+    rf"""|(?<![\w)]){_BEGINS}(?:{_NAME}(?:[ ]{_NAME}){{0,2}}[/\\]+)*(?:{_NAME})?"""
+)
+"""A URL, which may stay; a path within quotes, to their end; a path by itself: only what ends with a separator may hold
+blanks, and few, since the rest of the sentence follows."""
 
 
 def _stages(recipes: Sequence[_Recipe], joules: Joules) -> tuple[StageRecord, ...]:

@@ -45,6 +45,10 @@ class Setting:
             return None
         return made.net_j - sum(joules for joules in looking if joules is not None)
 
+    def joules_so_far(self, window: OpenWindow) -> float | None:
+        """Return an open window's joules until now; None where the device has no source of its own."""
+        return window.joules_so_far() if self.counted else None
+
     def numerics(self) -> dict[str, Any]:
         """Return everything beside spec and data that the weights depend on; part of every checkpoint's key."""
         return {
@@ -146,8 +150,8 @@ class Walk:
             begun.watched.append(looking.closed)
             return accuracy
 
-        self._unfinished.tell()  # opens the store, the first time: outside of what the stage costs
-        with self._meter.window(stage.name, phase=stage.name) as window:
+        self._unfinished.tell()  # a stage may end without ever reporting
+        with self._meter.alone(), self._meter.window(stage.name, phase=stage.name) as window:
             begun.window = window
             context = Context(
                 data=data,
@@ -198,7 +202,7 @@ class Walk:
         curve: list[dict[str, float]],
         step: training.Step,
     ) -> None:
-        energy_j = window.joules_so_far()
+        energy_j = self._setting.joules_so_far(window)
         if step.accuracy_val is not None:
             point = {"epoch": step.epoch, "loss": step.loss, "accuracy_val": step.accuracy_val, "lr": step.lr}
             curve.append(point if energy_j is None else {**point, "energy_j": energy_j})
@@ -213,7 +217,7 @@ class Walk:
                 loss=step.loss,
                 accuracy_val=step.accuracy_val,
                 lr=step.lr,
-                energy_j=self._run.joules_so_far(),
+                energy_j=self._setting.joules_so_far(self._run),
             )
         )
         self._unfinished.tell()

@@ -7,7 +7,7 @@ from typing import Any
 
 FLAGS = {
     "shared_machine": "other programs used the processor meanwhile",
-    "high_cv": "repeated measurements differ more than they should",
+    "high_cv": "its 95 % interval is wider than 5 % of it",
     "too_short": "the work was over before it could be measured well",
     "no_idle": "the machine's idle power is not known, so it is not subtracted",
     "shared_gpu": "other processes used the graphics card meanwhile",

@@ -7,6 +7,7 @@ import streamlit as st
 
 from greenai_core.analysis.explore import choices
 from greenai_core.store import records
+from greenai_core.wording import number
 from pages.components import data, delete, empty, inspect, measuring, runs
 
 VIEWS = ("Own", "Bank", "Published")
@@ -40,7 +41,9 @@ def stored(origin: str) -> None:
     if shown.empty:
         empty.nothing_matches()
         return
-    st.caption(f"{len(shown):,} of {len(table):,} runs. Select one to see all of it, two or more to compare them.")
+    st.caption(
+        f"{len(shown):,} of {number(len(table), 'run')}. Select one to see all of it, two or more to compare them."
+    )
     selected = runs.choose(shown, alt="Stored runs, one per row")
     with st.container(horizontal=True):
         runs.csv(shown, f"{origin}_runs", key="csv")

@@ -95,6 +95,7 @@ def record(
         "energy_train_j": train_j,
         "energy_spent_j": train_j * 1.2,
         "energy_train_kind": kind,
+        "energy_spent_kind": kind,
         "energy_inference_kind": kind,
         "cpu_s": sum(stage.cpu_s for stage in ran),
         "wall_s": sum(stage.wall_s for stage in ran) + 2,

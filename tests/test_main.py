@@ -15,6 +15,7 @@ from greenai_core import __main__ as cli
 from greenai_core import registry
 from greenai_core.errors import RunFailed
 from greenai_core.jobs import queue
+from greenai_core.jobs.access import Access
 from greenai_core.jobs.warm import environment
 from greenai_core.store import records
 from tests import factory
@@ -208,6 +209,12 @@ def test_records_table_front_and_round_trip(tmp_path: Path, capsys: pytest.Captu
         records.save(record)
     listed = told(capsys, "records")["records"]
     assert len(listed) == len(records.every()) and {record["origin"] for record in listed} == {"own"}
+    records.save(factory.record(run_id="lost", status="aborted"))
+    assert cli.main(["records", "--format", "table"]) == 0
+    heading, *lines = capsys.readouterr().out.splitlines()
+    (lost,) = [line.split() for line in lines if "lost" in line.split()]
+    assert "status" in heading and "aborted" in lost
+    records.delete(["lost"], Access.local())
     fronts = told(capsys, "front", "--objectives", "accuracy_val, size_bytes", "--dataset", "digits")["fronts"]
     assert fronts[0]["objectives"] == ["accuracy_val", "size_bytes"]
     assert all({"run_ids", "accuracy_val", "size_bytes"} <= set(point) for point in fronts[0]["points"])

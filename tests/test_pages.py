@@ -347,7 +347,7 @@ def test_reasons_to_doubt_an_energy_are_said_in_plain_words() -> None:
     assert not app.exception
     said = words(app)
     assert "shared_machine: other programs used the processor meanwhile" in said
-    assert "high_cv: repeated measurements differ" in said
+    assert "high_cv: its 95 % interval is wider than 5 % of it" in said
     assert "too_short: the work was over" in said
     assert ":material/warning:" not in words(AppTest.from_function(_inspect, args=(sound,), default_timeout=30).run())
 

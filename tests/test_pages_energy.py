@@ -2,23 +2,28 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from streamlit import cache_resource
 from streamlit.testing.v1 import AppTest
 
 from greenai_core.analysis.figures import SIGNS, sign
+from greenai_core.energy import idle
 from greenai_core.energy.meter import EnergyMeter
 from greenai_core.examples import first_experiment
 from greenai_core.jobs import queue, states
 from greenai_core.jobs.access import Access
 from greenai_core.record import EnergyKind, Record
 from greenai_core.store import records
-from pages.components import badge
+from pages.components import badge, measuring
 from tests import factory
+from tests.energy.meters import WallPower
 
+COUNTER = WallPower(scope="cpu_package")
 FRAME = str(Path(__file__).resolve().parents[1] / "pages" / "main.py")
 EVERYWHERE = ("overview", "explore", "results")
 MEASURED: dict[str, Any] = {
@@ -34,7 +39,8 @@ MEASURED: dict[str, Any] = {
             "reason": "counters of package 0",
         }
     ],
-    "refused": [{"id": "nvml:energy", "component": "gpu", "reason": "there is no graphics card"}],
+    "refused": [{"id": "rapl:package", "component": "cpu", "reason": "there is no counter"}],
+    "graphics": {"id": "nvml:energy", "ok": False, "reason": "there is no graphics card"},
     "idle": {"watts": {"rapl:package": 12.3}, "measured_at": 0.0, "seconds": 5.0, "age_s": 3600.0},
     "idle_reason": None,
     "carbon": {"intensity": {"g_per_kwh": 267.6, "country": "NLD", "year": 2023, "source": "a file"}, "reason": None},
@@ -50,13 +56,11 @@ def quiet(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 def describing(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[int]]:
     """A machine with counters; the list grows by one whenever it is asked what it can measure."""
-    from streamlit import cache_data
-
     asked: list[int] = []
     monkeypatch.setattr(EnergyMeter, "describe", lambda meter: asked.append(1) or MEASURED)
-    cache_data.clear()
+    cache_resource.clear()
     yield asked
-    cache_data.clear()
+    cache_resource.clear()
 
 
 def opened(page: str, **state: Any) -> AppTest:
@@ -207,7 +211,8 @@ def test_how_it_was_measured_is_said_on_a_click_and_looked_up_only_then(page: st
         "What may be compared",
         "rapl:package",
         "counters of package 0",
-        "nvml:energy, because there is no graphics card",
+        "rapl:package, because there is no counter",
+        "Graphics card: not counted. there is no graphics card",
         "12.3 W (rapl:package), measured 1 h ago",
         "267.6 g CO2e per kWh, the mean of NLD in 2023 (a file)",
     ):
@@ -221,6 +226,19 @@ def test_this_machine_is_described_as_its_meter_does() -> None:
     for source in [*found["sources"], *found["refused"]]:
         assert source["id"] in said
         assert source["reason"] in said
+
+
+def test_the_idle_power_is_shown_as_soon_as_it_is_known(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    monkeypatch.setattr(EnergyMeter, "from_settings", lambda: EnergyMeter([COUNTER], constants_origin="a test"))
+    cache_resource.clear()
+    assert measuring.described()["idle"] is None
+    baseline = idle.IdleBaseline({COUNTER.id: 7.5}, time.time() - 60.0, 5.0)
+    idle.remember([COUNTER], baseline)
+    found = measuring.described()
+    cache_resource.clear()
+    assert (found["idle"]["watts"], found["idle_reason"]) == (baseline.watts, None)
+    assert found["idle"]["age_s"] >= 60.0
 
 
 def test_a_job_never_wears_a_surer_badge_than_its_run(describing: list[int]) -> None:

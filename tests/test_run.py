@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+from dataclasses import replace
 from typing import Any
 from urllib.error import URLError
 
@@ -13,6 +14,8 @@ import torch
 from PIL import Image
 
 from greenai_core import checkpoint, preview, run, spec, training
+from greenai_core.energy.bill import bill
+from greenai_core.energy.meter import EnergyMeter
 from greenai_core.errors import BadInput, Cancelled
 from greenai_core.progress import Progress
 from greenai_core.record import Record
@@ -186,6 +189,24 @@ def test_remeasure_makes_a_model_that_is_not_stored() -> None:
 def test_a_missing_device_is_refused() -> None:
     with pytest.raises(BadInput, match=r"measurement\.device: this machine has no cuda"):
         run.execute(a_spec(measurement={"device": "cuda"}))
+
+
+def test_what_happens_outside_of_training_makes_its_energy_no_less_sure(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(run, "bill", lambda *given: replace(bill(*given), kind="measured"))
+    record = run.execute(a_spec(STAGES[:1], model="mlp_student"))
+    assert (record.energy_train_kind, record.energy_spent_kind) == ("measured", "estimated")
+
+
+def test_joules_of_a_device_that_is_not_counted_are_never_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(EnergyMeter, "counts", lambda meter, device: False)
+    told: list[Progress] = []
+    kept: list[Record] = []
+    record = run.execute(a_spec(STAGES[:1], model="mlp_student"), reporter=told.append, keep=kept.append)
+    assert told[-1].fraction == 1 and {progress.energy_j for progress in told} == {None}
+    for known in (*kept, record):
+        assert known.energy_spent_j is None and not any(stage.energy_j for stage in known.stages)
+        assert not any("energy_j" in point for stage in known.stages for point in stage.curve)
+    assert len(record.stages[0].curve) == 1
 
 
 def test_every_unknown_figure_has_its_reason() -> None:

@@ -77,16 +77,16 @@ def test_a_run_that_succeeds_was_aborted_until_then(monkeypatch: pytest.MonkeyPa
         assert "/tmp" not in known.model_dump_json() and "test-host" not in known.model_dump_json()
 
 
-def test_a_record_is_kept_about_once_a_second(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_record_is_kept_every_two_seconds(monkeypatch: pytest.MonkeyPatch) -> None:
     class Clock:
         now = 0.0
 
     clock, kept = Clock(), []
     monkeypatch.setattr(unfinished, "time", SimpleNamespace(perf_counter=lambda: clock.now))
     followed = unfinished.Unfinished(factory.record(status="aborted"), kept.append, lambda made, watched: None)
-    for clock.now in (0.0, 0.3, 0.6, 0.9, 1.2, 1.5, 1.8, 2.1, 2.4):
+    for clock.now in (0.0, 0.6, 1.2, 1.8, 2.4, 3.0, 3.6, 4.2, 4.8):
         followed.tell()
-    assert [record.wall_s for record in kept] == [0.0, 1.2, 2.4]
+    assert [record.wall_s for record in kept] == [0.0, 2.4, 4.8]
 
 
 @pytest.mark.parametrize(
@@ -111,7 +111,39 @@ def test_how_a_run_ended_is_in_its_record(error: BaseException, status: str, why
     assert last.energy_spent_j > done.energy_j + interrupted.energy_j
     assert last.wall_s > done.wall_s + interrupted.wall_s
     assert last.energy_train_j is None and last.notes["energy_train_j"] == "the run did not end"
-    assert last.energy_train_kind == "estimated" and last.environment["machine_id"]
+    assert last.energy_train_kind == last.energy_spent_kind == "estimated" and last.environment["machine_id"]
+
+
+def test_stages_say_how_sure_their_energy_is() -> None:
+    done = factory.record(factory.spec(technique="l1_channel_pruning", sparsity=0.6), kind="measured").stages
+    teacher = done[0].model_copy(update={"window": factory.window("train", "apportioned", 8.0)})
+    kept: list[Record] = []
+    for ended in ((), done, (done[0].model_copy(update={"teacher": (teacher,)}), *done[1:])):
+        followed = unfinished.Unfinished(factory.record(status="aborted"), kept.append, lambda made, watched: None)
+        followed.enter(ended)
+        followed.keep_now()
+    assert [record.energy_train_kind for record in kept] == [None, "measured", "apportioned"]
+    assert kept[0].notes["energy_train_kind"] and "energy_train_kind" not in kept[1].notes
+
+
+@pytest.mark.parametrize(
+    ("said", "shared"),
+    [
+        ("no '/home/me/my data/x.png'", "no '(a path)'"),
+        ("/home/me/my data/x.json: cannot be read", "(a path): cannot be read"),
+        (r"no 'C:\\Users\\My Name\\an x.png' there", "no '(a path)' there"),
+        (r"C:\Program Files (x86)\My Name\x.png: gone", "(a path): gone"),
+        (r"\\server\share\my data\x is gone", "(a path) is gone"),
+        (r"no '\\\\server\\share\\x'", "no '(a path)'"),
+        ("'/home/a b' -> '~/c d'", "'(a path)' -> '(a path)'"),
+        ("/data/x must hold train/ and val/", "(a path) must hold train/ and val/"),
+        ("https://a.nl/b/c?d=/e cannot be reached", "https://a.nl/b/c?d=/e cannot be reached"),
+        ("file:///home/me/x, sqlite:////home/me/x.db", "file:(a path), sqlite:(a path)"),
+        ("3/4 and/or '/' or a // b", "3/4 and/or '/' or a // b"),
+    ],
+)
+def test_no_part_of_a_path_is_shared_and_all_of_an_address(said: str, shared: str) -> None:
+    assert unfinished.sentence(RunFailed(said)) == shared
 
 
 def test_what_is_refused_before_it_begins_leaves_nothing() -> None:
@@ -136,6 +168,28 @@ def test_a_failure_after_the_last_stage_keeps_them_all(monkeypatch: pytest.Monke
     monkeypatch.setattr(run.artifacts, "write", lambda name, content: broken() if name.startswith("models") else None)
     last = left_by(a_spec(TRAIN), lambda progress: None, RunFailed)[-1]
     assert last.status == "failed" and [stage.ended for stage in last.stages] == [True]
+
+
+def test_all_is_kept_before_the_model_is_measured(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(unfinished, "KEEP_EVERY_S", 1e9)
+    kept: list[Record] = []
+    at: dict[str, int] = {}
+
+    def noting(name: str, work: Any) -> Any:
+        def noted(*given: Any) -> Any:
+            at[name] = len(kept)
+            return work(*given)
+
+        return noted
+
+    monkeypatch.setattr(run.export, "export_model", noting("export", run.export.export_model))
+    monkeypatch.setattr(run, "_measure", noting("measure", run._measure))
+    record = run.execute(a_spec(TRAIN), keep=kept.append)
+    assert at["export"] < at["measure"] == len(kept)
+    for known in (kept[at["export"] - 1], kept[-1]):
+        assert known.stages == record.stages
+        assert known.energy_spent_j > known.stages[0].energy_j
+    assert kept[-2].energy_spent_j < kept[-1].energy_spent_j <= record.energy_spent_j
 
 
 def test_an_interrupted_teacher_stands_within_the_stage_that_it_was_for() -> None:

@@ -27,8 +27,12 @@ ASSUMED_STEP_CPU_S = 0.3
 """Used on an empty store for a stage that does not train: pruning a network of this size, dependency graph included."""
 
 MEASURING_S = {"none": 0.0, "quick": 3.0, "full": 15.0}
-"""Seconds of one core that export, parity check and timing take, by profile; set by the windows of
-`greenai_core.timing.PROFILES`, so nearly the same for every model."""
+"""Seconds of one core that export, parity check and timing take, by profile, where CPU time is counted; set by the
+windows of `greenai_core.timing.PROFILES`, so nearly the same for every model, and proportional to the meter's least
+window."""
+
+MEASURING_WINDOW_S = 0.3
+"""The least window that `MEASURING_S` was found with."""
 
 SIMILAR_MACS = 1.5
 """Stages whose networks differ by less than this factor are preferred: a small network wastes more of each second."""
@@ -88,6 +92,7 @@ def predict(
     history: pd.DataFrame,
     *,
     profile: Literal["none", "quick", "full"],
+    min_window_s: float,
     watts_per_core: float,
     threads: int,
 ) -> Price:
@@ -97,12 +102,14 @@ def predict(
         planned: those stages; none if everything is stored.
         history: stored stages with the columns of `HISTORY`; may be empty.
         profile: how the run is measured.
+        min_window_s: least window of the meter, see `greenai_core.energy.meter.EnergyMeter.min_window_s`.
         watts_per_core: assumed power of a busy core, for what no stored stage tells.
         threads: threads of training, for the wall time of what no stored stage tells.
     """
     known = history.reindex(columns=list(HISTORY)).dropna(subset=["cpu_s", "wall_s"])
     stages = tuple(_stage(stage, known, watts_per_core, threads) for stage in planned)
-    measuring = _on_one_core(MEASURING_S[profile], watts_per_core, f"measuring ({profile}): set by its windows")
+    measuring_s = MEASURING_S[profile] * min_window_s / MEASURING_WINDOW_S
+    measuring = _on_one_core(measuring_s, watts_per_core, f"measuring ({profile}): set by its windows")
     parts = (*stages, measuring)
     total = Cost(
         wall_s=sum(part.wall_s for part in parts),

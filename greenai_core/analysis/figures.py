@@ -26,7 +26,7 @@ class Figure:
 
     `short` is the title where there is little room. `key` names the comparability key without which two values of it
     must not be ranked; None: they always may. `kind_column` is the column that says how an energy figure was obtained;
-    kinds are never ranked together either.
+    kinds are never ranked together either. `per` is what one value is of, where it is not the whole run's.
     """
 
     column: str
@@ -37,6 +37,7 @@ class Figure:
     kind_column: str | None = None
     help: str = ""
     short: str = ""
+    per: str = ""
 
     @property
     def brief(self) -> str:
@@ -48,7 +49,7 @@ class Figure:
         return self.quantity.text(value)
 
 
-_TRAIN, _INFER = "energy_train_kind", "energy_inference_kind"
+_TRAIN, _SPENT, _INFER = "energy_train_kind", "energy_spent_kind", "energy_inference_kind"
 
 FIGURES: dict[str, Figure] = {
     figure.column: figure
@@ -99,6 +100,7 @@ FIGURES: dict[str, Figure] = {
             "inference",
             _INFER,
             "per prediction, in batches",
+            per="prediction",
         ),
         Figure(
             "energy_per_sample_b1_j",
@@ -108,6 +110,7 @@ FIGURES: dict[str, Figure] = {
             "inference",
             _INFER,
             "per prediction",
+            per="prediction",
         ),
         Figure("carbon_train_g", "Training carbon", units.CARBON, False, "training", _TRAIN),
         Figure("cpu_s", "Processor time of training", units.SECONDS, False, "training"),
@@ -118,7 +121,7 @@ FIGURES: dict[str, Figure] = {
 FACTS: dict[str, Figure] = {
     fact.column: fact
     for fact in (
-        Figure("energy_spent_j", "Energy of this run", units.ENERGY, False, None, _TRAIN, "measuring included"),
+        Figure("energy_spent_j", "Energy of this run", units.ENERGY, False, None, _SPENT, "measuring included"),
         Figure("wall_s", "Duration", units.SECONDS, False, help="of the whole run"),
     )
 }

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import statistics
 import time
 from collections.abc import Callable, Sequence
@@ -10,6 +9,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Protocol
 
+from greenai_core.energy.interval import interval
 from greenai_core.energy.window import Window
 from greenai_core.record import EnergyKind, least_sure
 
@@ -27,7 +27,7 @@ class EnergyStats:
     Attributes:
         j_per_unit: mean over the windows; None if a window has none.
         kind: how sure the joules are; as sure as the least sure window.
-        ci95_j: half-width of the 95 % t-interval of that mean; None for a single window.
+        ci95_j: half-width of the 95 % interval of that mean (`greenai_core.energy.interval`); None for a single window.
         cv: standard deviation over mean.
         repeats: number of windows.
         n_iter: number of calls in all windows.
@@ -104,16 +104,6 @@ def until_known(measure: Callable[[], Window], repeats: int, too_late: Callable[
     return windows
 
 
-def t_interval(values: Sequence[float], confidence: float = 0.95) -> float | None:
-    """Return the half-width of Student's t-interval of the mean; None for fewer than two values."""
-    if len(values) < 2:
-        return None
-    from scipy.special import stdtrit
-
-    quantile = float(stdtrit(len(values) - 1, (1 + confidence) / 2))
-    return quantile * statistics.stdev(values) / math.sqrt(len(values))
-
-
 def _warm_up(fn: Callable[[], object], seconds: float) -> float:
     """Call `fn` for so long, at least once; returns the wall seconds of the last call, never 0."""
     start = time.perf_counter()
@@ -141,9 +131,12 @@ def _fill(fn: Callable[[], object], per_look: int, min_cpu_s: float, min_wall_s:
 
 
 def _wide(windows: Sequence[Window]) -> bool:
-    values = _known(windows)
-    half = t_interval(values)
-    return half is None or half > CI_LIMIT * statistics.mean(values)
+    half = _half_width(windows)
+    return half is None or half > CI_LIMIT * statistics.fmean(_known(windows))
+
+
+def _half_width(windows: Sequence[Window]) -> float | None:
+    return interval(_known(windows), statistics.fmean(window.wall_s for window in windows))
 
 
 def _known(windows: Sequence[Window]) -> list[float]:
@@ -161,7 +154,7 @@ def summary(windows: Sequence[Window], latencies: Sequence[float]) -> EnergyStat
     return EnergyStats(
         j_per_unit=mean,
         kind=least_sure(window.kind for window in windows) or "estimated",
-        ci95_j=t_interval(values) if complete else None,
+        ci95_j=_half_width(windows) if complete else None,
         cv=statistics.stdev(values) / mean if mean and len(values) > 1 else None,
         repeats=len(windows),
         n_iter=len(latencies),

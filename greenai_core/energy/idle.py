@@ -16,7 +16,7 @@ from greenai_core.settings import settings
 from greenai_core.spec import digest
 
 FRESH_S = 24 * 3600.0
-"""A baseline that is older is measured again; a machine's idle power drifts with its settings and temperature."""
+"""A baseline that is older is measured again before a run; idle power drifts with settings and temperature."""
 
 
 @dataclass(frozen=True)
@@ -34,27 +34,37 @@ class IdleBaseline:
 
 
 def remembered(sources: Sequence[PowerSource]) -> IdleBaseline | None:
-    """Return what was last measured of these sources on this machine; None if that was never, or too long ago."""
-    try:
-        stored = json.loads(_file(sources).read_text())
-        baseline = IdleBaseline(stored["watts"], stored["measured_at"], stored["seconds"])
-    except (OSError, ValueError, KeyError, TypeError):  # not there, or half of it
+    """Return what was last measured of these sources on this machine, as old as the oldest; None if one never was."""
+    known = [_read(source) for source in sources]
+    found = [baseline for baseline in known if baseline is not None]
+    if not found or len(found) < len(known):
         return None
-    return baseline if baseline.age_s < FRESH_S else None
+    watts = {id: watts for baseline in found for id, watts in baseline.watts.items()}
+    oldest = min(found, key=lambda baseline: baseline.measured_at)
+    return IdleBaseline(watts, oldest.measured_at, oldest.seconds)
 
 
 def remember(sources: Sequence[PowerSource], baseline: IdleBaseline) -> None:
     """Keep a baseline for other processes of this machine; where that cannot be written, each measures its own."""
-    target = _file(sources)
-    draft = target.with_suffix(f".{os.getpid()}")
+    for source in sources:
+        own = {"watts": {source.id: baseline.watts[source.id]}}
+        target = _file(source)
+        draft = target.with_suffix(f".{os.getpid()}")
+        try:
+            draft.write_text(json.dumps(asdict(baseline) | own))
+            draft.replace(target)
+        except OSError:
+            draft.unlink(missing_ok=True)
+
+
+def _read(source: PowerSource) -> IdleBaseline | None:
     try:
-        draft.write_text(json.dumps(asdict(baseline)))
-        draft.replace(target)
-    except OSError:
-        draft.unlink(missing_ok=True)
+        stored = json.loads(_file(source).read_text())
+        return IdleBaseline({source.id: stored["watts"][source.id]}, stored["measured_at"], stored["seconds"])
+    except (OSError, ValueError, KeyError, TypeError):  # not there, or half of it
+        return None
 
 
-def _file(sources: Sequence[PowerSource]) -> Path:
-    # The same counter below another root is another one, and so is that of another graphics card.
-    which = digest([[repr(source), *source.leases] for source in sources])[:8]
+def _file(source: PowerSource) -> Path:
+    which = digest([repr(source), *source.leases])[:8]  # another root or graphics card has another idle power
     return Path(tempfile.gettempdir()) / f"greenai-{machine_id(settings().host_id)}-{which}.idle.json"

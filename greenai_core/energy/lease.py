@@ -1,8 +1,9 @@
 """The measuring lease: who may measure on this machine, or on one graphics card, without company.
 
-A file lock among the machine's temporary files, so that every checkout and user of the machine meets there. The
-operating system frees it however its holder ends, kill -9 included. Within one process it may be taken again by
-whoever holds it, as nested windows do.
+A file lock among the machine's temporary files, where every checkout on the machine meets. The operating system frees
+it however its holder ends, kill -9 included. Within one process it may be taken again by whoever holds it. Where the
+system protects files in shared folders (``fs.protected_regular``), a second user of the machine cannot open the first
+one's file: that one never holds the lease, and its windows say so.
 """
 
 from __future__ import annotations
@@ -24,6 +25,8 @@ PROCESSOR = "cpu"
 PATIENCE_S = 600.0
 """How long a benchmark waits for the lease; then it measures in company and says so."""
 
+NOT_HELD = "the measuring lease was not held: another measurement may have been going on"
+
 
 @contextmanager
 def lease(names: Sequence[str], wait_s: float) -> Iterator[str | None]:
@@ -42,13 +45,19 @@ def lease(names: Sequence[str], wait_s: float) -> Iterator[str | None]:
             try:
                 taken.enter_context(_lock(str(lease_file(name))).acquire(timeout=wait_s))
             except Timeout:
-                reason = f"another measurement held the lease {name!r} of this machine for more than {wait_s:g} s"
+                waited = f" for more than {wait_s:g} s" if wait_s else ""
+                reason = f"another measurement held the lease {name!r} of this machine{waited}"
             except OSError as error:
                 reason = f"the lease {name!r} cannot be taken ({error})"
             if reason:
                 taken.close()
                 break
         yield reason
+
+
+def held(names: Sequence[str]) -> bool:
+    """Tell whether this process holds all of these."""
+    return all(_lock(str(lease_file(name))).is_locked for name in names)
 
 
 def lease_file(name: str) -> Path:

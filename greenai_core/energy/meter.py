@@ -16,10 +16,10 @@ from greenai_core.energy.accounting import FOREIGN_LIMIT
 from greenai_core.energy.benchmark import EnergyStats, benchmark
 from greenai_core.energy.carbon import NO_COUNTRY, Codecarbon, Intensity, country_intensity
 from greenai_core.energy.idle import IdleBaseline
-from greenai_core.energy.lease import PATIENCE_S, PROCESSOR, lease
+from greenai_core.energy.lease import NOT_HELD, PATIENCE_S, PROCESSOR, held, lease
 from greenai_core.energy.open_window import Basis, OpenWindow
 from greenai_core.energy.sources._base import PowerSource
-from greenai_core.energy.survey import Refused, survey
+from greenai_core.energy.survey import Refused, graphics_counter, survey
 from greenai_core.energy.window import Status
 from greenai_core.record import EnergyKind, least_sure
 from greenai_core.settings import settings
@@ -27,6 +27,9 @@ from greenai_core.spec import Device
 
 IDLE_S = 5.0
 """How long the idle machine is watched before the first run that needs to know."""
+
+IDLE_PATIENCE_S = 10.0
+"""How long that waits for others who measure; a machine on which they do is not idle."""
 
 NO_IDLE_PART = "the sources count only this process and its children, so there is no idle part to subtract"
 NOT_CALIBRATED = "not measured yet; the first run does"
@@ -116,11 +119,19 @@ class EnergyMeter:
         """Tell whether the joules of work on a device are among those that are counted."""
         return device == "cpu" or any(source.component == "gpu" for source in self.sources)
 
+    def _wanted(self) -> tuple[str, ...]:
+        """Return the names of the leases without which this meter's windows have company."""
+        return tuple(sorted({PROCESSOR, *_leases(self.sources)}))
+
     def _basis(self, exclusive: bool) -> Basis:
         return Basis(self.sources, self.source, self.constants, self.constants_origin, self.idle, exclusive)
 
     def describe(self) -> dict[str, Any]:
-        """Return, JSON-ready, what this machine can measure, how, and why not more."""
+        """Return, JSON-ready, what this machine can measure, how, and why not more.
+
+        `sources` count for this meter's device; `graphics` tells what would count for a graphics card that trains.
+        """
+        graphics = graphics_counter()
         carbon = self.intensity.as_json() if self.intensity else None
         return {
             "source": self.source,
@@ -136,6 +147,7 @@ class EnergyMeter:
                 }
                 for source in self.sources
             ],
+            "graphics": {"id": graphics.id, **asdict(graphics.probe())},
             "refused": [asdict(source) for source in self.refused],
             "why_not_more": " ".join(f"{source.id}: {source.reason}" for source in self.refused),
             "constants": dict(self.constants),
@@ -156,19 +168,22 @@ class EnergyMeter:
         Args:
             tell: told what is done, if that takes seconds.
         """
-        if self._counters and self.idle is None:
+        if self._counters and (self.idle is None or self.idle.age_s > idle.FRESH_S):
             tell("measuring the idle machine")
             self.calibrate_idle(IDLE_S)
 
     def calibrate_idle(self, seconds: float = 10.0) -> IdleBaseline | None:
         """Watch the counters while nobody works; returns their power, or None where it cannot be known.
 
-        Waits for the leases of what is counted. A baseline during which the processor was used is not taken:
-        `describe` says so, and windows include the idle part and are flagged no_idle.
+        A baseline while somebody else measured, or used the processor, is not taken: `describe` says so. Where there
+        is no older one either, windows include the idle part and are flagged no_idle.
         """
         if not self._counters:
             return None
-        with lease(_leases(self._counters), PATIENCE_S) as company:
+        with lease(_leases(self._counters), IDLE_PATIENCE_S) as company:
+            if company:
+                self._idle_reason = company
+                return None
             self._synchronize()
             start = edge.opening(self._counters)
             time.sleep(seconds)
@@ -180,9 +195,11 @@ class EnergyMeter:
             for source, a, b in zip(self._counters, start.readings, end.readings, strict=True)
             if (joules := source.joules(a, b)) is not None
         }
-        if company or used > FOREIGN_LIMIT or len(watts) < len(self._counters):
-            busy = f"{used:.0%} of the processor was in use while the idle machine was to be measured"
-            self._idle_reason = company or (busy if used > FOREIGN_LIMIT else "a counter could not be read")
+        if used > FOREIGN_LIMIT:
+            self._idle_reason = f"{used:.0%} of the processor was in use while the idle machine was to be measured"
+            return None
+        if len(watts) < len(self._counters):
+            self._idle_reason = "a counter could not be read while the idle machine was to be measured"
             return None
         self.idle = IdleBaseline(watts, time.time(), seconds)
         idle.remember(self._counters, self.idle)
@@ -207,18 +224,20 @@ class EnergyMeter:
             label: what is done.
             units: how many units are processed, if that is known now.
             unit: what a unit is, such as "image".
-            exclusive: wait for the measuring lease of this machine (`greenai_core.energy.lease`). Otherwise only the
-                leases of what the counters count are taken, if they are free; without them joules are apportioned.
+            exclusive: wait for the measuring lease of this machine (`greenai_core.energy.lease`); after `PATIENCE_S`
+                the window is measured without. One that does not wait is exclusive within `alone`. Without the lease
+                the joules of a counter of the whole processor are apportioned.
             phase: train, prune, distill, quantize, infer, ...
             cross_check: ask codecarbon as well. It takes 3 ms of CPU time per second and some at both edges, so
                 windows of fractions of a second go without.
         """
-        wanted = {*_leases(self.sources), *([PROCESSOR] if exclusive else [])}
-        with lease(sorted(wanted), PATIENCE_S if exclusive else 0.0) as company:
+        wanted = self._wanted()
+        with lease(wanted if exclusive else (), PATIENCE_S) as company:
+            alone = held(wanted)
             asked = self._codecarbon if cross_check else None
             checking = asked is not None and asked.start(label)
             self._synchronize()
-            opened = OpenWindow(self._basis(bool(wanted) and company is None), label, phase, units, unit)
+            opened = OpenWindow(self._basis(alone), label, phase, units, unit)
             status: Status = "aborted"
             try:
                 yield opened
@@ -228,9 +247,15 @@ class EnergyMeter:
                 opened.end()
                 check = asked.stop() if asked is not None and checking else None
                 notes = {} if check else {"codecarbon": _why_silent(asked)}
-                if company:
-                    notes["exclusive"] = company
+                if self._counters and not alone:
+                    notes["exclusive"] = company or NOT_HELD
                 opened.close(status, check, notes)
+
+    @contextmanager
+    def alone(self) -> Iterator[None]:
+        """Hold the leases of what the counters count meanwhile, if they are free; nothing where CPU time is counted."""
+        with lease(_leases(self.sources), 0.0):
+            yield
 
     def benchmark(
         self,
@@ -262,9 +287,9 @@ class EnergyMeter:
         """
         least_s = self.min_window_s if min_window_s is None else min_window_s
         counts_cpu = len(self._counters) < len(self.sources)
-        with lease([PROCESSOR], PATIENCE_S):
+        with lease(self._wanted(), PATIENCE_S):
             return benchmark(
-                lambda: self.window(label, unit=unit, exclusive=True, phase="infer", cross_check=False),
+                lambda: self.window(label, unit=unit, phase="infer", cross_check=False),
                 fn,
                 units_per_call,
                 min_cpu_s=least_s if counts_cpu else 0.0,

@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 
 from greenai_core.energy import edge
-from greenai_core.energy.accounting import FOREIGN_LIMIT, Account, account, total
+from greenai_core.energy.accounting import FOREIGN_LIMIT, Account, account
 from greenai_core.energy.carbon import CrossCheck
 from greenai_core.energy.idle import IdleBaseline
 from greenai_core.energy.sources._base import PowerSource, Reading
@@ -46,7 +46,7 @@ class OpenWindow:
         self._closed: Window | None = None
         self._started_at = datetime.now(UTC).isoformat()
         self._start = edge.opening(basis.sources)
-        self._counted: list[float | None] = [0.0 for _ in basis.sources]
+        self._counted = [0.0 for _ in basis.sources]
         self._counted_until = self._start.readings
 
     def joules_so_far(self) -> float | None:
@@ -92,15 +92,17 @@ class OpenWindow:
         return self._closed
 
     def _count(self, readings: Sequence[Reading]) -> list[float | None]:
-        """Add what each source counted since it was last asked."""
-        self._counted = [
-            total([counted, source.joules(before, now)])
-            for counted, source, before, now in zip(
-                self._counted, self._basis.sources, self._counted_until, readings, strict=True
-            )
-        ]
-        self._counted_until = tuple(readings)
-        return self._counted
+        """Add what each source counted since it was last asked; None for one that cannot say at this moment.
+
+        Such a one is asked again from where it could: a reading that fails half-way costs nothing.
+        """
+        until = self._counted_until
+        news = [s.joules(before, now) for s, before, now in zip(self._basis.sources, until, readings, strict=True)]
+        self._counted = [sum + (joules or 0.0) for sum, joules in zip(self._counted, news, strict=True)]
+        self._counted_until = tuple(
+            before if joules is None else now for before, joules, now in zip(until, news, readings, strict=True)
+        )
+        return [None if joules is None else sum for sum, joules in zip(self._counted, news, strict=True)]
 
     def _account(self, end: edge.Edge, span: edge.Span, strangers: Sequence[str] = ()) -> Account:
         basis = self._basis

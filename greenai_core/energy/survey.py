@@ -56,6 +56,11 @@ def survey(device: Device, *, watts_per_core: float, powercap_root: Path) -> Sur
     return Survey(tuple(chosen), tuple(refused))
 
 
+def graphics_counter() -> PowerSource:
+    """Return the source that counts for a graphics card on this system, whether or not it works here."""
+    return Powermetrics("gpu") if platform.system() == "Darwin" else Nvml()
+
+
 def _processor_counters(powercap_root: Path) -> Sequence[PowerSource]:
     system = platform.system()
     if system == "Linux":

@@ -1,6 +1,7 @@
-"""The detached supervisor: ``python -m greenai_core.jobs``.
+"""The detached supervisor: ``python -m greenai_core.jobs LOCK``, with the file that the supervisor of a store locks.
 
-It starts the worker before it loads anything else: loading torch takes longest of all that a first click waits for.
+With the lock held it starts the worker before it loads anything else: loading torch takes longest of all that a first
+click waits for. Where somebody else holds the lock there is nothing to do, and nothing is started.
 """
 
 from __future__ import annotations
@@ -8,20 +9,28 @@ from __future__ import annotations
 import logging
 import sys
 
+from filelock import FileLock, Timeout
+
 from greenai_core.jobs.warm import WORKER, WarmProcess
 
 
 def main() -> None:
     """Supervise until there has been nothing to do for a while."""
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", stream=sys.stderr)
+    lock = FileLock(sys.argv[1], thread_local=False)
+    try:
+        lock.acquire(timeout=0.5, poll_interval=0.05)  # those who only ask hold it for a moment
+    except Timeout:
+        return
     waiting = [WarmProcess(WORKER)]
     from greenai_core.jobs.supervisor import start_worker, supervise
     from greenai_core.settings import settings
 
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", stream=sys.stderr)
     supervise(
         linger_s=settings().idle_exit_s,
         wait_for_lock=False,
         start_worker=lambda: waiting.pop() if waiting else start_worker(),
+        lock=lock,
     )
 
 

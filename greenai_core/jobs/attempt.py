@@ -45,7 +45,8 @@ def run(ticket: Ticket, execute: Execute) -> None:
     logging.getLogger().addHandler(capture)
     pulse.start()
     try:
-        state, record, error = _outcome(ticket, execute, pulse, keeper)
+        with keeper:
+            state, record, error = _outcome(ticket, execute, pulse, keeper)
     finally:
         logging.getLogger().removeHandler(capture)
         pulse.stop()  # and joined: a beat after the end would find the token gone and take itself for a ghost

@@ -27,6 +27,7 @@ from greenai_core.jobs.states import CANCEL_GRACE_S, HELD, LEASE_S, WAITING, Tic
 from greenai_core.jobs.warm import WORKER, WarmProcess, environment
 from greenai_core.settings import settings
 from greenai_core.spec import digest
+from greenai_core.store import records
 from greenai_core.store.schema import engine, file_of, heartbeat, job, reading, writing
 
 StartWorker = Callable[[], WarmProcess]
@@ -40,19 +41,36 @@ LOOK_S, IDLE_LOOK_S = 0.5, 5.0
 LOADING_S = 120.0
 """A worker that has not begun a job after so long will not."""
 
+STARTING_S = 3.0
+"""A supervisor that was started so recently and is alive may not have come to lock its file."""
+
 logger = logging.getLogger(__name__)
-_started: list[subprocess.Popen[bytes]] = []
+
+
+@dataclass(frozen=True)
+class _Started:
+    """A supervisor that this process started, for which file, and when by the monotonic clock."""
+
+    process: subprocess.Popen[bytes]
+    lock_file: str
+    at: float
+
+
+_started: list[_Started] = []
 
 
 def ensure_supervisor() -> None:
     """Start a supervisor if none works for this store on this host; returns at once, and costs nothing if one does."""
     lock = _lock()
+    now = time.monotonic()
+    _started[:] = [one for one in _started if one.process.poll() is None]
+    if any(one.lock_file == lock.lock_file and now - one.at < STARTING_S for one in _started):
+        return
     try:
         lock.acquire(timeout=0)
     except Timeout:
         return
     lock.release()
-    _started[:] = [process for process in _started if process.poll() is None]
     log = _beside_the_store("log")
     detached: dict[str, Any] = (
         {"creationflags": 0x00000008 | 0x00000200}  # DETACHED_PROCESS | CREATE_NEW_PROCESS_GROUP
@@ -60,16 +78,15 @@ def ensure_supervisor() -> None:
         else {"start_new_session": True}
     )
     with log.open("ab") as output:
-        _started.append(
-            subprocess.Popen(
-                [sys.executable, "-m", "greenai_core.jobs"],
-                stdin=subprocess.DEVNULL,
-                stdout=output,
-                stderr=output,
-                env=environment(),
-                **detached,
-            )
+        process = subprocess.Popen(
+            [sys.executable, "-m", "greenai_core.jobs", lock.lock_file],
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=output,
+            env=environment(),
+            **detached,
         )
+    _started.append(_Started(process, lock.lock_file, now))
 
 
 def keep_alive() -> None:
@@ -86,7 +103,9 @@ def start_worker() -> WarmProcess:
     return WarmProcess(WORKER)
 
 
-def supervise(*, linger_s: float, wait_for_lock: bool, start_worker: StartWorker = start_worker) -> None:
+def supervise(
+    *, linger_s: float, wait_for_lock: bool, start_worker: StartWorker = start_worker, lock: FileLock | None = None
+) -> None:
     """Work on the jobs of the store until there has been nothing to do for `linger_s` seconds.
 
     Args:
@@ -94,8 +113,9 @@ def supervise(*, linger_s: float, wait_for_lock: bool, start_worker: StartWorker
         wait_for_lock: what to do where another supervisor is at work: follow what it does, and take over if it ends,
             or leave the jobs to it.
         start_worker: starts a worker process.
+        lock: the lock of this store and host, if the caller holds it already; it is free when this returns.
     """
-    lock, watch = _lock(), Watch()
+    lock, watch = lock or _lock(), Watch()
     while True:
         if linger_s == 0 and watch.look().nothing:
             return
@@ -110,7 +130,7 @@ def supervise(*, linger_s: float, wait_for_lock: bool, start_worker: StartWorker
         try:
             Supervisor(watch, start_worker).work(linger_s)
         finally:
-            lock.release()
+            lock.release(force=True)  # however often it was taken
         # Whoever submitted while this one was about to leave found the lock taken and relies on it.
         if watch.look().nothing:
             return
@@ -196,6 +216,8 @@ class Supervisor:
         for row in self._watch.look().held:
             if row.host == self._host:
                 lose(row.id, row.token, "its supervisor ended")
+        with writing() as connection:
+            records.settle(connection)
 
     def _step(self) -> None:
         """Do what there is to do now."""

@@ -20,11 +20,12 @@ from collections import deque
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future
 from itertools import count
+from pathlib import Path
 from typing import IO, Any
 
+from greenai_core import __path__ as package
 from greenai_core import quiet_waiting
 from greenai_core.errors import BadInput, RunFailed
-from greenai_core.settings import ROOT
 
 WORKER = "greenai_core.jobs.worker"
 """The module that runs jobs."""
@@ -41,7 +42,8 @@ class WorkerLostError(RuntimeError):
 
 def environment() -> dict[str, str]:
     """Return the environment for a process of this package that may be started from any folder."""
-    path = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))
+    root = Path(package[0]).resolve().parent
+    path = os.pathsep.join(filter(None, [str(root), os.environ.get("PYTHONPATH")]))
     return {**os.environ, "PYTHONPATH": path}
 
 

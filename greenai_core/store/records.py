@@ -70,12 +70,13 @@ def keep_unfinished(record: Record) -> None:
         if stored == "succeeded":
             return
         _put(connection, record)
-        if stored is None:
-            underway.mark(connection, record.run_id)
+        marked = underway.mark(connection, record.run_id)
+        if stored is not None and not marked:
+            _changed(connection)  # it was taken for gone, and shown
 
 
 def settle(connection: sa.Connection) -> None:
-    """Take note of unfinished records whose process on this host is gone: other hosts cannot know of it."""
+    """Take note of unfinished records whose process is gone: other hosts cannot know it of one of this host."""
     _, gone = underway.unfinished_ids(connection)
     if gone:
         underway.unmark(connection, gone)

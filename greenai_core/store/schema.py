@@ -18,13 +18,17 @@ from typing import Any, Literal, Union, get_args, get_origin
 
 import sqlalchemy as sa
 from pydantic import BaseModel
+from sqlalchemy.schema import CreateColumn
 
 from greenai_core.errors import BadInput
 from greenai_core.record import Record
 from greenai_core.settings import settings
 
 VERSION = 1
-"""Raised when a table changes; a store of a newer version is refused, one of an older version is migrated."""
+"""Raised when an older program could not use the store any more; a store of a newer version is refused.
+
+Tables and columns that are only added do not raise it: they are missing in an older store until it is opened.
+"""
 
 BUSY_S = 20.0
 """How long a writer waits for another one."""
@@ -70,6 +74,7 @@ unfinished = sa.Table(
     sa.Column("host", sa.Text, nullable=False, comment="of the process that makes the record"),
     sa.Column("pid", sa.BigInteger, nullable=False),
     sa.Column("born", sa.Double, nullable=False, comment="when that process began: numbers are given out again"),
+    sa.Column("kept_at", sa.Double, comment="when the record was kept last"),
 )
 
 job = sa.Table(
@@ -259,10 +264,21 @@ def _prepare(connection: sa.Connection, url: sa.URL) -> None:
                 f"{_place(url)}: written by a newer version of the Green AI Explorer (schema {found}, this one knows "
                 f"{VERSION}); update it, or point GREENAI_DATABASE_URL at another file."
             )
-        unfinished.create(connection, checkfirst=True)  # stores of the first days lack it, and need nothing else
+        unfinished.create(connection, checkfirst=True)  # stores of the first days lack it
+        for table in (run, unfinished):
+            _add_columns(connection, table)
         return
     metadata.create_all(connection)
     connection.execute(meta.insert().values(name="schema_version", value=str(VERSION)))
+
+
+def _add_columns(connection: sa.Connection, table: sa.Table) -> None:
+    """Add the columns that a table did not have when it was made; they must be nullable, and old rows have NULL."""
+    there = {column["name"] for column in sa.inspect(connection).get_columns(table.name)}
+    for column in table.columns:
+        if column.name not in there:
+            definition = CreateColumn(column).compile(dialect=connection.dialect)
+            connection.exec_driver_sql(f"ALTER TABLE {table.name} ADD COLUMN {definition}")
 
 
 def _place(url: sa.URL) -> str:

@@ -6,6 +6,7 @@ says nothing yet. Once the process is gone nobody need write anything for the re
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterable
 
 import psutil
@@ -17,32 +18,38 @@ from greenai_core.store.schema import unfinished
 CLOCK_S = 5.0
 """Two processes may differ by so much in when a third one was born: the time of boot is read from a clock."""
 
+SILENT_S = 3600.0
+"""A process of another host that kept nothing for so long is gone, or its host goes by another name now."""
 
-def mark(connection: sa.Connection, run_id: str) -> None:
-    """Note that this process makes a record."""
+
+def mark(connection: sa.Connection, run_id: str) -> bool:
+    """Note that this process makes a record, and has just kept it; returns whether that had been noted before.
+
+    To be said each time: when a clock is set, the time of birth of a process changes with it.
+    """
     me = psutil.Process()
-    unmark(connection, [run_id])
-    connection.execute(
-        unfinished.insert().values(run_id=run_id, host=settings().host_id, pid=me.pid, born=me.create_time())
-    )
+    known = unmark(connection, [run_id])
+    made_by = {"host": settings().host_id, "pid": me.pid, "born": me.create_time()}
+    connection.execute(unfinished.insert().values(run_id=run_id, **made_by, kept_at=time.time()))
+    return known > 0
 
 
-def unmark(connection: sa.Connection, run_ids: Iterable[str]) -> None:
-    """Note that nobody makes these records any more."""
-    connection.execute(unfinished.delete().where(unfinished.c.run_id.in_(list(run_ids))))
+def unmark(connection: sa.Connection, run_ids: Iterable[str]) -> int:
+    """Note that nobody makes these records any more; returns of how many somebody did."""
+    return connection.execute(unfinished.delete().where(unfinished.c.run_id.in_(list(run_ids)))).rowcount
 
 
 def unfinished_ids(connection: sa.Connection) -> tuple[list[str], list[str]]:
     """Return the marked records whose process lives, and those whose process is gone, each sorted.
 
-    Of other hosts' processes nothing is known here: they count as living until their host takes the mark away.
+    Of other hosts' processes nothing is known here but when they kept their record last.
     """
     going_on: list[str] = []
     gone: list[str] = []
     rows = connection.execute(sa.select(unfinished).order_by(unfinished.c.run_id)).all()
     here = settings().host_id if rows else ""
     for row in rows:
-        alive = row.host != here or _lives(row.pid, row.born)
+        alive = _lives(row.pid, row.born) if row.host == here else time.time() - (row.kept_at or 0.0) < SILENT_S
         (going_on if alive else gone).append(row.run_id)
     return going_on, gone
 

@@ -88,6 +88,9 @@ def _figures(record: Record) -> None:
         remark = sign(kind) or record.notes.get(figure.column, "")
         rows.append({"Figure": figure.title, "Value": figure.text(value), "Remark": remark})
     st.dataframe(pd.DataFrame(rows), hide_index=True, alt="All figures of the run", height="content")
+    unknown = dict.fromkeys(record.notes[name] for name in (*FIGURES, *FACTS) if record.notes.get(name))
+    if unknown:  # a cell of the table cuts a sentence off
+        st.caption("\n".join(f"- {reason}" for reason in unknown))
 
 
 def _stages(record: Record) -> None:

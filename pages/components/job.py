@@ -60,7 +60,7 @@ def ended(job: Job, kind: str | None, access: Access) -> None:
         with st.container(horizontal=True, vertical_alignment="center", gap="small"):
             st.caption(", ".join(filter(None, facts)), width="content")
             if job.energy_j is not None:
-                st.caption(units.ENERGY.text(job.energy_j), width="content")
+                st.caption(f"energy {units.ENERGY.text(job.energy_j)}", width="content")
                 badge.badge(kind)
         if job.state == "succeeded":
             st.page_link(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import Any
 
 import streamlit as st
@@ -9,7 +10,9 @@ import streamlit as st
 from greenai_core import units
 from greenai_core.analysis.figures import SIGNS
 from greenai_core.analysis.provenance import COMPARABLE, COMPONENTS, SCOPES
+from greenai_core.energy import idle
 from greenai_core.energy.meter import EnergyMeter
+from greenai_core.energy.sources._base import PowerSource
 from greenai_core.settings import settings
 from greenai_core.wording import KINDS
 from pages.components import badge, refusal
@@ -58,15 +61,25 @@ def section() -> None:
 
 
 def described() -> dict[str, Any]:
-    """Return what this machine can measure, see `EnergyMeter.describe`; trying counters takes up to 0.3 s."""
+    """Return what this machine can measure, see `EnergyMeter.describe`; the idle power is the one known by now."""
     chosen = settings()
-    return _described(chosen.country, chosen.watts_per_core, str(chosen.powercap_root))
+    counters, found = _described(chosen.country, chosen.watts_per_core, str(chosen.powercap_root))
+    baseline = idle.remembered(counters) if counters else None
+    if baseline is None:
+        return found
+    return {**found, "idle": {**asdict(baseline), "age_s": baseline.age_s}, "idle_reason": None}
 
 
-@st.cache_data(ttl=600, max_entries=4, show_spinner=False)
-def _described(country: str | None, watts_per_core: float, powercap_root: str) -> dict[str, Any]:
-    """The arguments are the settings that change the answer."""
-    return EnergyMeter.from_settings().describe()
+@st.cache_resource(ttl=600, max_entries=4, show_spinner=False)
+def _described(
+    country: str | None, watts_per_core: float, powercap_root: str
+) -> tuple[list[PowerSource], dict[str, Any]]:
+    """Return the counters and what is said of them, kept as trying them takes up to a second.
+
+    The arguments are the settings that change the answer.
+    """
+    meter = EnergyMeter.from_settings()
+    return [source for source in meter.sources if source.scope != "process_tree"], meter.describe()
 
 
 def _signs() -> str:
@@ -81,6 +94,9 @@ def _here() -> None:
     st.markdown("**This machine**")
     lines = [f"- {COMPONENTS[source['component']]}: {_source(source)}" for source in found["sources"]]
     lines += [f"- Not used: {source['id']}, because {source['reason']}" for source in found["refused"]]
+    graphics = found["graphics"]
+    counted = "counted where it trains" if graphics["ok"] else "not counted"
+    lines.append(f"- Graphics card: {counted}. {graphics['reason']}")
     lines.append(f"- Idle machine: {_idle(found)}")
     lines.append(f"- Carbon: {_carbon(found['carbon'])}")
     st.markdown("\n".join(lines))

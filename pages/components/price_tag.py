@@ -58,14 +58,15 @@ def _sizes(answer: dict[str, Any]) -> None:
 
 def _price(answers: Sequence[dict[str, Any]], runs: int, stored: int) -> None:
     """Show the sum over all runs; of a launch that the store answers, that it is free."""
+    if not runs:
+        st.markdown("**Price**")
+        st.caption("Nothing is left to run.")
+        return
     whose = "" if runs == 1 and not stored else f" of {number(runs, 'run')}"
     beside = f", {stored:,} more stored already" if stored else ""
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         st.markdown(f"**Price{whose}**{beside}", width="content")
         badge.badge("estimated")
-    if not runs:
-        st.caption("Nothing is left to run.")
-        return
     with st.container(horizontal=True):
         st.metric("Time", units.SECONDS.text(_total(answers, "wall_s", runs)), border=True, height="stretch")
         st.metric("Energy", units.ENERGY.text(_total(answers, "energy_j", runs)), border=True, height="stretch")

@@ -45,6 +45,13 @@ def test_what_depends_on_the_store_has_no_difference() -> None:
     assert found["Duration"] == "1.00 s"
 
 
+@pytest.mark.parametrize(("kind", "text"), [("apportioned", "2.00 Wh ◐"), (None, "2.00 Wh")])
+def test_what_a_run_spent_has_a_sign_of_its_own(kind: str | None, text: str) -> None:
+    found = cells(factory.record(kind="measured", energy_spent_j=7200.0, energy_spent_kind=kind))
+    assert found["Energy of this run"] == text
+    assert found["Training energy"].endswith("●")
+
+
 def test_a_figure_that_nobody_has_takes_no_row() -> None:
     assert "Training carbon" not in cells(factory.record(), factory.record(factory.spec(seed=1)))
 

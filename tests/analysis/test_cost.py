@@ -17,6 +17,7 @@ from greenai_core.analysis.cost import (
 )
 
 TRAIN = {"name": "train", "dataset": "digits", "model": "mnist_cnn", "epochs": 5, "images": 1000, "macs": 12_000_000}
+MACHINE: dict[str, Any] = {"min_window_s": 0.3, "watts_per_core": 4.0, "threads": 2}
 RAN = {**TRAIN, "cpu_s": 10.0, "wall_s": 6.0, "energy_j": 40.0}
 
 
@@ -29,7 +30,7 @@ def history(*rows: dict[str, Any]) -> pd.DataFrame:
 
 
 def price(stage: PlannedStage, table: pd.DataFrame) -> Cost:
-    return predict([stage], table, profile="none", watts_per_core=4.0, threads=2).total
+    return predict([stage], table, profile="none", **MACHINE).total
 
 
 def test_the_same_stage_costs_what_it_did() -> None:
@@ -92,15 +93,21 @@ def test_rows_that_lack_what_is_needed_are_passed_over() -> None:
 
 
 def test_measuring_is_added_by_profile() -> None:
-    prices = {p: predict([], history(RAN), profile=p, watts_per_core=4.0, threads=2) for p in ("none", "quick", "full")}  # type: ignore[arg-type]
+    prices = {p: predict([], history(RAN), profile=p, **MACHINE) for p in ("none", "quick", "full")}  # type: ignore[arg-type]
     for profile, whole in prices.items():
         assert whole.total.wall_s == whole.measuring.wall_s == MEASURING_S[profile]
         assert whole.total.basis == "every stage is stored"
     assert prices["none"].total.energy_j == 0 < prices["quick"].total.energy_j < prices["full"].total.energy_j
 
 
+@pytest.mark.parametrize(("profile", "seconds"), [("none", 0.0), ("quick", 20.0), ("full", 100.0)])
+def test_measuring_takes_longer_by_counters_that_need_longer_windows(profile: Any, seconds: float) -> None:
+    measuring = predict([], history(), profile=profile, **{**MACHINE, "min_window_s": 2.0}).measuring
+    assert (measuring.wall_s, measuring.energy_j) == (pytest.approx(seconds), pytest.approx(4.0 * seconds))
+
+
 def test_a_run_costs_the_sum_of_its_parts() -> None:
     stages = [planned(), planned(name="fine_tune", epochs=2)]
-    whole = predict(stages, history(RAN), profile="quick", watts_per_core=4.0, threads=2)
+    whole = predict(stages, history(RAN), profile="quick", **MACHINE)
     assert whole.total.energy_j == pytest.approx(sum(s.energy_j for s in whole.stages) + whole.measuring.energy_j)
     assert whole.total.basis.count(";") == 1

@@ -15,7 +15,6 @@ import os
 import random
 import signal
 import statistics
-import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -27,7 +26,7 @@ wait_quietly()  # before torch is imported, as in every worker
 
 from greenai_core.energy.meter import EnergyMeter  # noqa: E402
 from tests.energy.meters import METERS  # noqa: E402
-from tests.energy.workload import work  # noqa: E402
+from tests.energy.workload import a_size, start_neighbour, work  # noqa: E402
 
 TURNS = 11
 NEIGHBOURS = 3
@@ -48,7 +47,7 @@ LIMITS: dict[str, tuple[float, float]] = {
 
 def doubled(meter: EnergyMeter) -> dict[str, float]:
     """Twice the work against once the work; sleeping against working."""
-    size = _size()
+    size = a_size()
     once, twice = lambda: work(size), lambda: work(2 * size)
     working = _joules(meter, once)
     asleep = _joules(meter, lambda: time.sleep(0.4))
@@ -57,7 +56,7 @@ def doubled(meter: EnergyMeter) -> dict[str, float]:
 
 def beside(meter: EnergyMeter) -> dict[str, float]:
     """The same work with and without busy neighbours, on one thread and on two."""
-    size = _size()
+    size = a_size() // 2
     one = lambda: work(size)  # noqa: E731
     with _on_one_core(), _neighbours() as busy:
         alone_or_not = _turns(meter, busy, one)
@@ -67,12 +66,11 @@ def beside(meter: EnergyMeter) -> dict[str, float]:
 
 def children(meter: EnergyMeter) -> dict[str, float]:
     """Work of two child processes at once against as much of our own; and a worker beside a second one."""
-    size = _size()
+    size = a_size()
     in_children = lambda: _forked(lambda: work(size), 2)  # noqa: E731
     ours = lambda: work(2 * size)  # noqa: E731
-    shared = _paired(meter, in_children, ours)
     with _on_one_core(), _neighbours(1) as second:
-        return {"children": shared, "two workers": _turns(meter, second, ours)}
+        return {"children": _paired(meter, in_children, ours), "two workers": _turns(meter, second, lambda: work(size))}
 
 
 def ranked(meter: EnergyMeter) -> dict[str, float]:
@@ -106,7 +104,10 @@ def _paired(meter: EnergyMeter, first: Work, second: Work) -> float:
 
 
 def _turns(meter: EnergyMeter, busy: Neighbours, fn: Work) -> float:
-    """Return joules of `fn` beside the neighbours over its joules without them."""
+    """Return joules of `fn` beside the neighbours over its joules without them.
+
+    In each turn it runs alone before and after, so that a machine that gets slower favours neither.
+    """
 
     def together() -> float:
         busy.go_on()
@@ -114,15 +115,19 @@ def _turns(meter: EnergyMeter, busy: Neighbours, fn: Work) -> float:
         busy.stop()
         return joules
 
+    def turn() -> float:
+        before, beside, after = _joules(meter, fn), together() + together(), _joules(meter, fn)
+        return beside / (before + after)
+
     fn()
-    return statistics.median(together() / _joules(meter, fn) for _ in range(TURNS))
+    return statistics.median(turn() for _ in range(TURNS))
 
 
 class Neighbours:
     """Busy processes that are not of our tree."""
 
     def __init__(self, count: int) -> None:
-        self._pids = [_orphan() for _ in range(count)]
+        self._pids = [start_neighbour() for _ in range(count)]
         self.stop()
 
     def go_on(self) -> None:
@@ -138,12 +143,6 @@ class Neighbours:
     def _tell(self, what: signal.Signals) -> None:
         for pid in self._pids:
             os.kill(pid, what)
-
-
-def _orphan() -> int:
-    quiet = dict.fromkeys(("stdin", "stdout", "stderr"), subprocess.DEVNULL)
-    code = f"import subprocess, sys; print(subprocess.Popen([sys.executable, '-c', 'while True: pass'], **{quiet}).pid)"
-    return int(subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True).stdout)
 
 
 @contextmanager
@@ -183,7 +182,7 @@ def _two_threads() -> Work:
     torch.set_num_threads(2)
     side = random.SystemRandom().randint(500, 600)
     left, right = torch.rand(side, side), torch.rand(side, side)
-    return lambda: [torch.mm(left, right) for _ in range(20)]
+    return lambda: [torch.mm(left, right) for _ in range(10)]
 
 
 def _network(width: int) -> Work:
@@ -201,11 +200,6 @@ def _network(width: int) -> Work:
 
     predict()
     return predict
-
-
-def _size() -> int:
-    """Return a size of work that no constant can be tuned to."""
-    return random.SystemRandom().randint(15, 30)
 
 
 PROOFS = {"doubled": doubled, "beside": beside, "children": children, "ranked": ranked}

@@ -1,17 +1,20 @@
-"""Record how much equal windows of inference differ, for the simulation of the intervals.
+"""Record how much equal windows of inference differ, for the simulation of the intervals (`benchmarks.intervals`).
 
     python -m tests.energy.record_noise NAME [WINDOWS]
 
-adds the joules per sample of so many windows of the least length, in the order in which they were measured, to
-``noise.json`` under this name ("quiet": nothing else runs; "busy": other programs come and go).
+adds so many windows of the least length, in the order in which they were measured, to ``noise.json`` under this name
+("quiet": nothing else runs; "busy": other programs come and go). Stored are the joules per sample of each window, and
+the mean wall seconds of one.
 """
 
 from __future__ import annotations
 
 import json
+import statistics
 import sys
 import tempfile
 from pathlib import Path
+from typing import Any
 
 from greenai_core.quiet_waiting import wait_quietly
 
@@ -22,8 +25,8 @@ BATCH = 64
 INPUT_SHAPE = (1, 28, 28)
 
 
-def record(count: int) -> list[float]:
-    """Return the joules per sample of `count` windows of one network in ONNX Runtime, as every run is measured."""
+def record(count: int) -> dict[str, Any]:
+    """Measure `count` windows of one network in ONNX Runtime, as every run is measured."""
     import numpy as np
 
     from greenai_core.energy.meter import EnergyMeter
@@ -40,10 +43,14 @@ def record(count: int) -> list[float]:
             stats = EnergyMeter.from_settings().benchmark(
                 runner.prepare(images), BATCH, repeats=count, warmup_s=1.0, max_total_s=3600.0
             )
-    return [window.j_per_unit for window in stats.windows[:count] if window.j_per_unit is not None]
+    windows = stats.windows[:count]
+    return {
+        "window_s": round(statistics.fmean(window.wall_s for window in windows), 4),
+        "j_per_unit": [float(f"{window.j_per_unit:.6g}") for window in windows],
+    }
 
 
 if __name__ == "__main__":
     name, count = sys.argv[1], int((sys.argv[2:] or ["300"])[0])
     known = json.loads(FILE.read_text()) if FILE.exists() else {}
-    FILE.write_text(json.dumps({**known, name: [float(f"{value:.6g}") for value in record(count)]}) + "\n")
+    FILE.write_text(json.dumps({**known, name: record(count)}) + "\n")

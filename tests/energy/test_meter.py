@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 import pytest
 
 from greenai_core.energy.benchmark import EnergyStats
+from greenai_core.energy.interval import DRIFT
 from greenai_core.energy.meter import EnergyMeter
 from greenai_core.energy.sources._base import Probe, Reading
 from greenai_core.energy.sources.cputime import CpuTime
@@ -163,7 +164,7 @@ def test_benchmark_divides_by_the_units() -> None:
     assert double.j_per_unit == pytest.approx(6.0)
     assert shared.j_per_unit == pytest.approx(3.0)
     assert single.repeats == len(single.windows) == 3
-    assert single.ci95_j == pytest.approx(0.0)
+    assert single.ci95_j == pytest.approx(1.96 * DRIFT * 3.0)  # equal windows leave what they cannot show
     assert single.kind == "measured"
 
 
@@ -233,3 +234,10 @@ class Round(Counter):
 
     def joules(self, before: Reading, after: Reading) -> float | None:
         return (after[0] - before[0]) % 100.0
+
+
+def test_a_reading_that_fails_half_way_costs_nothing() -> None:
+    failing = Counter([0.0, 1_000.0, -1.0, 4_000.0])
+    with meter(failing).window("train") as opened:
+        assert [opened.joules_so_far() for _ in range(2)] == [1.0, None]
+    assert opened.closed.gross_j == 4.0

@@ -34,6 +34,7 @@ def test_our_meter_keeps_what_it_promises(proof: str) -> None:
     assert broken(proof, "cputime") == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("mutant", ["wall", "dice"])
 @pytest.mark.parametrize("proof", PROOFS)
 def test_a_meter_that_guesses_is_found_out(proof: str, mutant: str) -> None:

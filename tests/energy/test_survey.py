@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from greenai_core.energy.meter import EnergyMeter
 from greenai_core.energy.sources._base import PowerSource
 from greenai_core.energy.survey import Survey, survey
 from greenai_core.settings import ROOT, settings
@@ -140,3 +141,9 @@ def test_the_environment_can_name_another_tree(monkeypatch: pytest.MonkeyPatch) 
     assert settings().powercap_root == Path("/sys/class/powercap")
     monkeypatch.setenv("GREENAI_POWERCAP_ROOT", "/elsewhere")
     assert settings().powercap_root == Path("/elsewhere")
+
+
+def test_a_graphics_card_is_told_of_even_where_the_processor_works() -> None:
+    described = EnergyMeter.from_settings().describe()["graphics"]
+    assert described["id"] in {"nvml:energy", "codecarbon:powermetrics:gpu"}
+    assert described["reason"]

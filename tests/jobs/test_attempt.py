@@ -136,6 +136,29 @@ def test_model_of_a_run_that_cannot_be_stored_is_removed(
     assert not artifacts.exists("models/m.onnx")
 
 
+def test_record_of_a_run_that_failed_is_shown_though_the_store_was_slow(
+    ticket: Callable[[], Ticket], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begun = threading.Event()
+    store = records.keep_unfinished
+
+    def slow(record: Record) -> None:
+        begun.set()
+        time.sleep(0.3)
+        store(record)
+
+    def fail(spec: Spec, report: Reporter, keep: Keep) -> Record:
+        keep(factory.record(spec, run_id="this", status="aborted"))
+        assert begun.wait(60)
+        keep(factory.record(spec, run_id="this", status="failed"))
+        raise RunFailed("the loss is not a number.")
+
+    monkeypatch.setattr(records, "keep_unfinished", slow)
+    attempt.run(ticket(), fail)
+    assert "keeper" not in [thread.name for thread in threading.enumerate()]
+    assert [(record.run_id, record.status) for record in records.every("own")] == [("this", "failed")]
+
+
 def test_beat_that_cannot_be_stored_is_told_with_the_next(
     ticket: Callable[[], Ticket], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -9,11 +9,14 @@ import sys
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from types import SimpleNamespace
 
 import psutil
 import pytest
 import sqlalchemy as sa
+from filelock import FileLock
 
+from greenai_core.jobs import __main__ as jobs_main
 from greenai_core.jobs import queue, states, supervisor
 from greenai_core.jobs.access import Access
 from greenai_core.jobs.queue import Job
@@ -21,6 +24,7 @@ from greenai_core.jobs.states import LIVE
 from greenai_core.jobs.warm import environment
 from greenai_core.spec import Spec
 from greenai_core.store import records, schema
+from tests import factory
 from tests.jobs.fake_worker import CANNOT, DEADLY, DEADLY_ONCE, DEAF, DEFECT, MODULE, a_spec
 from tests.jobs.waiting import until
 
@@ -236,6 +240,48 @@ def test_submitting_from_many_processes_starts_one_supervisor_that_leaves_by_its
     until(lambda: not _locked(tmp_path))
     assert log.read_text().count("supervisor ") == 1
     assert list(tmp_path.glob("*.supervisor.lock"))
+
+
+def test_asking_again_while_it_starts_starts_no_second_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    started: list[SimpleNamespace] = []
+
+    def popen(command: list[str], **options: object) -> SimpleNamespace:
+        started.append(SimpleNamespace(lock_file=command[-1], poll=lambda: None))
+        return started[-1]
+
+    monkeypatch.setattr(supervisor, "_started", [])
+    monkeypatch.setattr(supervisor.subprocess, "Popen", popen)
+    monkeypatch.setattr(supervisor, "STARTING_S", math.inf)
+    supervisor.ensure_supervisor()
+    supervisor.ensure_supervisor()
+    assert len(started) == 1
+    monkeypatch.setenv("GREENAI_DATABASE_URL", f"sqlite:///{tmp_path / 'other.db'}")
+    supervisor.ensure_supervisor()
+    assert len({one.lock_file for one in started}) == len(started) == 2
+    started[-1].poll = lambda: 0  # it ended: nothing is starting any more
+    supervisor.ensure_supervisor()
+    assert len(started) == 3
+    monkeypatch.setattr(supervisor, "STARTING_S", 0.0)  # it lives, and did not come to lock its file
+    supervisor.ensure_supervisor()
+    assert len(started) == 4
+
+
+def test_whoever_cannot_have_the_lock_starts_no_worker(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file = tmp_path / "lock"
+    monkeypatch.setattr(sys, "argv", ["jobs", str(file)])
+    monkeypatch.setattr(jobs_main, "WarmProcess", lambda module: pytest.fail("a worker was started"))
+    with FileLock(file):
+        jobs_main.main()
+
+
+def test_a_new_supervisor_shows_what_a_run_left_that_is_gone() -> None:
+    records.keep_unfinished(factory.record(run_id="left", status="aborted"))
+    with schema.writing() as connection:
+        connection.execute(schema.unfinished.update().values(born=0.0))
+    worker = SimpleNamespace(pid=0, close=lambda: None)
+    supervisor.Supervisor(supervisor.Watch(), lambda: worker).work(linger_s=0)  # type: ignore[arg-type, return-value]
+    with schema.reading() as connection:
+        assert connection.execute(sa.select(schema.unfinished)).all() == []
 
 
 def iter_until(found: Callable[[], list[Path]]) -> Iterator[Path]:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import logging
 import subprocess
 import sys
+import threading
+import time
 from pathlib import Path
 
 import pytest
@@ -85,7 +87,8 @@ def test_a_killed_process_is_gone_before_its_parent_takes_notice() -> None:
 
 def test_settling_tells_other_hosts() -> None:
     with schema.writing() as connection:
-        connection.execute(schema.unfinished.insert().values(run_id="far", host="another", pid=1, born=0.0))
+        far = {"run_id": "far", "host": "another", "pid": 1, "born": 0.0, "kept_at": time.time()}
+        connection.execute(schema.unfinished.insert().values(far))
     maker = a_maker(unfinished("here"))
     records.keep_unfinished(unfinished("mine"))
     for gone, ids in ((False, {"far", "here", "mine"}), (True, {"far", "mine"})):
@@ -103,6 +106,33 @@ def test_a_number_that_was_given_to_another_process_is_not_the_one_that_made_the
     with schema.writing() as connection:
         connection.execute(schema.unfinished.update().values(born=schema.unfinished.c.born - 1000))
     assert shown() == {"run": "aborted"}
+
+
+def test_another_host_that_is_silent_for_long_is_gone() -> None:
+    records.keep_unfinished(unfinished())
+    version = records.version()
+    for silent_s, seen in ((underway.SILENT_S - 600, {}), (underway.SILENT_S + 600, {"run": "aborted"})):
+        with schema.writing() as connection:
+            there = {"host": "another", "kept_at": time.time() - silent_s}
+            connection.execute(schema.unfinished.update().values(there))
+        assert shown() == seen
+        assert (records.version() == version) == (not seen)
+
+
+def test_a_run_that_was_taken_for_gone_is_not_shown_once_it_keeps_again() -> None:
+    records.keep_unfinished(unfinished())
+    with schema.writing() as connection:  # as a clock that is set does
+        connection.execute(schema.unfinished.update().values(born=schema.unfinished.c.born - 1000))
+    assert shown() == {"run": "aborted"}
+    records.keep_unfinished(unfinished())
+    assert shown() == {}
+    with schema.writing() as connection:
+        connection.execute(schema.unfinished.update().values(born=schema.unfinished.c.born - 1000))
+        records.settle(connection)
+    assert shown() == {"run": "aborted"}
+    before = records.version()
+    records.keep_unfinished(unfinished())
+    assert shown() == {} and records.version() != before
 
 
 def test_a_succeeded_record_replaces_an_unfinished_one_and_never_the_other_way_round() -> None:
@@ -158,16 +188,60 @@ def test_deleting_takes_the_mark_along() -> None:
 def test_store_that_cannot_take_it_is_said_once_and_does_not_end_the_run(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    keeper = Keeper()
+    refused: list[Record] = []
     with caplog.at_level(logging.WARNING), monkeypatch.context() as full:
 
         def no_room(record: Record) -> None:
+            refused.append(record)
             raise BadInput("greenai.db: the disk is full.")
 
         full.setattr(records, "keep_unfinished", no_room)
-        keeper(unfinished())
-        keeper(unfinished(energy_spent_j=2.0))
+        with Keeper() as keeper:
+            for joules in (1.0, 2.0):
+                keeper(unfinished(energy_spent_j=joules))
+                until(lambda: refused and refused[-1].energy_spent_j == joules)  # noqa: B023
     assert [record.getMessage().rpartition(": ")[2] for record in caplog.records] == ["the disk is full."]
+    keeper.end()
+    assert records.load("run").energy_spent_j == 2.0
+    assert shown() == {"run": "aborted"}
+
+
+def test_a_store_that_is_busy_holds_no_run_up_and_gets_the_newest_record(monkeypatch: pytest.MonkeyPatch) -> None:
+    begun, free, stored = threading.Event(), threading.Event(), []
+
+    def busy(record: Record) -> None:
+        begun.set()
+        assert free.wait(60)
+        stored.append(record.energy_spent_j)
+
+    monkeypatch.setattr(records, "keep_unfinished", busy)
+    with Keeper() as keeper:
+        keeper(unfinished(energy_spent_j=1.0))
+        assert begun.wait(60)
+        for joules in (2.0, 3.0):
+            keeper(unfinished(energy_spent_j=joules))
+        assert stored == []  # and the run goes on
+        free.set()
+        until(lambda: len(stored) == 2)
+    assert stored == [1.0, 3.0]
+
+
+def test_nothing_is_kept_after_the_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    begun = threading.Event()
+    store = records.keep_unfinished
+
+    def slow(record: Record) -> None:
+        begun.set()
+        time.sleep(0.3)
+        store(record)
+
+    monkeypatch.setattr(records, "keep_unfinished", slow)
+    with Keeper() as keeper:
+        keeper(unfinished(energy_spent_j=1.0))
+        assert begun.wait(60)
+        keeper(unfinished(energy_spent_j=2.0))
+    assert records.load("run").energy_spent_j == 1.0  # what was being stored is, before the context ends
+    assert "keeper" not in [thread.name for thread in threading.enumerate()]
     keeper.end()
     assert records.load("run").energy_spent_j == 2.0
     assert shown() == {"run": "aborted"}

@@ -1,6 +1,7 @@
 """Apple's powermetrics: samples of the power of an Apple Silicon chip, taken through codecarbon and added up.
 
-There is no counter to read at both edges of a window, so a thread takes sample after sample, about a second each.
+There is no counter to read at both edges of a window, so a thread takes sample after sample, about a second each, from
+the first reading on. Between two samples the power of the last one is taken to go on.
 """
 
 from __future__ import annotations
@@ -22,7 +23,6 @@ from greenai_core.record import EnergyKind
 Watts = Mapping[str, float]
 """Mean power of one sample, by `Powermetrics.component`; empty: the sample failed."""
 
-FIRST_SAMPLE_WITHIN_S = 8.0
 STALE_S = 3.0
 """A sample takes one second and a little; if the last one ended this long ago, there is a gap."""
 PAUSE_AFTER_FAILURE_S = 1.0
@@ -30,11 +30,15 @@ PAUSE_AFTER_FAILURE_S = 1.0
 
 @dataclass(frozen=True)
 class Covered:
-    """What contiguous samples have covered: the joules of each part since `since_s`, until `until_s`."""
+    """What contiguous samples have covered: the joules of each part since `since_s`, until `until_s`.
+
+    `watts` is the power of the last one; empty where there is none yet.
+    """
 
     since_s: float
     until_s: float
-    joules: Watts
+    joules: Mapping[str, float]
+    watts: Watts
 
     def extended(self, watts: Watts, now_s: float) -> Covered:
         """Return this with a sample that ended now; a failed one leaves a gap, after which counting begins anew."""
@@ -45,18 +49,25 @@ class Covered:
             self.since_s,
             now_s,
             {part: self.joules.get(part, 0.0) + power * elapsed_s for part, power in watts.items()},
+            watts,
         )
+
+    def at(self, part: str, now_s: float) -> float:
+        """Return the joules of a part until now, if its power has not changed since the last sample; NaN in a gap."""
+        if part not in self.watts or now_s - self.until_s > STALE_S:
+            return math.nan
+        return self.joules[part] + self.watts[part] * (now_s - self.until_s)
 
 
 def _gap(now_s: float) -> Covered:
-    return Covered(now_s, now_s, {})
+    return Covered(now_s, now_s, {}, {})
 
 
 class Sampler:
-    """Adds up samples for as long as the process lives; each costs some milliseconds of CPU time in a child."""
+    """Adds up samples; each costs some milliseconds of CPU time in a child."""
 
     def __init__(self, sample: Callable[[], Watts], clock: Callable[[], float] = time.monotonic) -> None:
-        """Begin at the present time; `step` takes one sample, `start` one after the other.
+        """Take no sample yet.
 
         Args:
             sample: blocks while it samples.
@@ -64,31 +75,47 @@ class Sampler:
         """
         self._sample, self._clock = sample, clock
         self._covered = _gap(clock())
-        self._succeeded = threading.Event()
+        self._told: dict[str, Reading] = {}
+        self._lock = threading.Lock()
+        self._works = self._runs = False
 
-    def start(self) -> None:
-        """Sample in a thread that ends with the process."""
-        threading.Thread(target=self._run, name="powermetrics", daemon=True).start()
+    def works(self) -> bool:
+        """Return whether a sample ever succeeded; takes one to find out."""
+        with self._lock:
+            return self._works or (not self._runs and self.step())
+
+    def run(self) -> None:
+        """Sample from now on, for as long as the process lives; the first call returns after the first sample."""
+        with self._lock:
+            if self._runs:
+                return
+            self._runs = True
+            self._covered = _gap(self._clock())
+            self.step()
+            threading.Thread(target=self._go_on, name="powermetrics", daemon=True).start()
 
     def step(self) -> bool:
         """Take one sample; returns whether it succeeded."""
         watts = self._sample()
         self._covered = self._covered.extended(watts, self._clock())
-        if watts:
-            self._succeeded.set()
+        self._works = self._works or bool(watts)
         return bool(watts)
 
-    def succeeds(self, within_s: float) -> bool:
-        """Wait for the first sample that succeeds, for so many seconds at most."""
-        return self._succeeded.wait(within_s)
-
     def read(self, part: str) -> Reading:
-        """Return since when and until when samples are contiguous, and their joules; NaN where there are none."""
-        covered = self._covered
-        stale = self._clock() - covered.until_s > STALE_S
-        return covered.since_s, covered.until_s, math.nan if stale else covered.joules.get(part, math.nan)
+        """Return since when samples are contiguous, and the joules until now; NaN where they are not known.
 
-    def _run(self) -> None:
+        Where the power turns out to have fallen since the last sample, joules stand still until they are right again.
+        """
+        covered = self._covered
+        joules = covered.at(part, self._clock())
+        since_s, told = self._told.get(part, (covered.since_s, joules))
+        if since_s == covered.since_s and told > joules:
+            joules = told
+        if not math.isnan(joules):
+            self._told[part] = covered.since_s, joules
+        return covered.since_s, joules
+
+    def _go_on(self) -> None:
         while True:
             if not self.step():
                 time.sleep(PAUSE_AFTER_FAILURE_S)
@@ -98,8 +125,8 @@ class Sampler:
 class Powermetrics:
     """Joules of the chip's processor cores, or of its GPU, whoever used them: mean power of each sample x time.
 
-    Sampled, not counted, and by Apple's own word an estimate that should not be used to compare devices. A reading is
-    that of the last sample that ended, so a window's edges are up to about 1.3 s early; hence the long window.
+    Sampled, not counted, and by Apple's own word an estimate that should not be used to compare devices. At either edge
+    of a window up to about 1.3 s go by the power of the sample before; hence the long window.
 
     Not tried on a Mac. Source: the manual page powermetrics(1) of macOS.
     """
@@ -125,11 +152,11 @@ class Powermetrics:
         return ("cpu",) if self.component == "cpu" else ("gpu-apple",)
 
     def probe(self) -> Probe:
-        """Tell whether samples can be taken; takes about a second at first, and starts the process's sampler."""
+        """Tell whether samples can be taken; takes about a second at first. Nothing is left running."""
         sampler = sampler_of_process()
         if isinstance(sampler, Probe):
             return sampler
-        if not sampler.succeeds(FIRST_SAMPLE_WITHIN_S):
+        if not sampler.works():
             return Probe(False, "powermetrics is allowed, but no sample of it could be read")
         return Probe(
             True, f"powermetrics: power of the chip's {self.component.upper()}, sampled, and estimated by macOS"
@@ -140,20 +167,25 @@ class Powermetrics:
         return None
 
     def read(self) -> Reading:
-        """Return since when samples are contiguous, when the last one ended, and the joules until then."""
+        """Return since when samples are contiguous, and the joules until now; the first reading takes about a second.
+
+        From then on samples are taken, so whoever only asks what there is to measure does not disturb the machine.
+        """
         sampler = sampler_of_process()
-        return (math.nan, math.nan, math.nan) if isinstance(sampler, Probe) else sampler.read(self.component)
+        if isinstance(sampler, Probe):
+            return math.nan, math.nan
+        sampler.run()
+        return sampler.read(self.component)
 
     def joules(self, before: Reading, after: Reading) -> float | None:
-        """Return the joules; None if samples were missing, or none ended in between."""
-        gap = before[0] != after[0]
-        spent = after[2] - before[2]
-        return None if gap or not after[1] > before[1] or math.isnan(spent) else spent
+        """Return the joules; None if samples were missing."""
+        spent = after[1] - before[1]
+        return None if before[0] != after[0] or math.isnan(spent) else spent
 
 
 @cache
 def sampler_of_process() -> Sampler | Probe:
-    """Return the one sampler of this process, running, or why there is none."""
+    """Return the one sampler of this process, or why there is none."""
     from codecarbon.core.powermetrics import ApplePowermetrics, is_powermetrics_available
 
     log = Path(tempfile.gettempdir()) / f"greenai-powermetrics-{os.getpid()}.txt"
@@ -173,6 +205,4 @@ def sampler_of_process() -> Sampler | Probe:
         watts = {"cpu": details.get("CPU Power", 0.0), "gpu": details.get("GPU Power", 0.0)}
         return watts if watts["cpu"] > 0 else {}  # 0 is what codecarbon makes of a file without samples
 
-    sampler = Sampler(sample)
-    sampler.start()
-    return sampler
+    return Sampler(sample)

@@ -6,6 +6,7 @@ import itertools
 import math
 import threading
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -24,12 +25,15 @@ class Chip:
 
     def __init__(self) -> None:
         self.now_s = 100.0
-        self.sampler = Sampler(self.sample, clock=lambda: self.now_s)
         self.next: tuple[float, dict[str, float]] = (0.0, {})
+        self.sampler = Sampler(self.sample, clock=lambda: self.now_s)
 
     def sample(self) -> dict[str, float]:
         self.now_s += self.next[0]
         return self.next[1]
+
+    def wait(self, seconds: float) -> None:
+        self.now_s += seconds
 
     def run(self, seconds: float, **watts: float) -> None:
         self.next = (seconds, watts)
@@ -39,6 +43,7 @@ class Chip:
 @pytest.fixture
 def chip(monkeypatch: pytest.MonkeyPatch) -> Chip:
     made = Chip()
+    monkeypatch.setattr(made.sampler, "run", lambda: None)  # no thread: tests take each sample by hand
     monkeypatch.setattr(powermetrics, "sampler_of_process", lambda: made.sampler)
     return made
 
@@ -73,9 +78,30 @@ def test_a_failed_sample_is_a_gap_and_not_0_joules(chip: Chip) -> None:
     assert joules(source, lambda: chip.run(1.0, cpu=10.0, gpu=0.0)) == pytest.approx(10)
 
 
-def test_a_window_without_samples_is_unknown(chip: Chip) -> None:
-    assert joules(Powermetrics("cpu"), lambda: chip.run(1.0, cpu=10.0, gpu=0.0)) is None  # none before it
-    assert joules(Powermetrics("cpu"), lambda: None) is None  # none ended in it
+def test_a_window_before_the_first_sample_is_unknown(chip: Chip) -> None:
+    assert joules(Powermetrics("cpu"), lambda: chip.run(1.0, cpu=10.0, gpu=0.0)) is None
+
+
+def test_between_samples_the_last_power_goes_on(chip: Chip) -> None:
+    """A stage may be over before a sample is: its joules are known, if less surely."""
+    chip.run(1.0, cpu=10.0, gpu=1.0)
+    for part, expected in (("cpu", 2.5), ("gpu", 0.25)):
+        assert joules(Powermetrics(part), lambda: chip.wait(0.25)) == pytest.approx(expected)  # type: ignore[arg-type]
+
+
+def test_windows_in_a_row_add_up_to_what_the_samples_say(chip: Chip) -> None:
+    """Whatever was assumed between them, and never less than 0."""
+    chip.run(1.0, cpu=10.0)
+    source = Powermetrics("cpu")
+    whole = source.read()
+    parts = [
+        joules(source, lambda: chip.wait(0.75)),  # 7.5 J, as it seems
+        joules(source, lambda: chip.run(0.25, cpu=2.0)),  # it was 2 J since the sample before: nothing to add
+        joules(source, lambda: chip.run(1.0, cpu=2.0)),  # and not yet
+        joules(source, lambda: chip.run(1.0, cpu=20.0)),
+    ]
+    assert parts == [7.5, 0.0, 0.0, pytest.approx(2 + 2 + 20 - 7.5)]
+    assert source.joules(whole, source.read()) == pytest.approx(2 + 2 + 20)
 
 
 def test_samples_that_ceased_leave_the_window_unknown(chip: Chip) -> None:
@@ -83,7 +109,7 @@ def test_samples_that_ceased_leave_the_window_unknown(chip: Chip) -> None:
 
     def spend() -> None:
         chip.run(1.0, cpu=10.0, gpu=0.0)
-        chip.now_s += 60
+        chip.wait(60)
 
     assert joules(Powermetrics("cpu"), spend) is None
 
@@ -95,10 +121,10 @@ def test_the_parts_have_names_and_leases_of_their_own() -> None:
     assert (gpu.scope, gpu.leases) == ("gpu_device", ("gpu-apple",))
 
 
-def test_samples_are_taken_one_after_the_other() -> None:
+def test_samples_are_taken_one_after_the_other_from_the_first_reading_on() -> None:
     """In the thread that a Mac would use; it waits for good after the last sample."""
-    taken, last = threading.Event(), 3
-    powers = iter([{"cpu": 4.0}] * last)
+    taken, last, asked = threading.Event(), 3, 1
+    powers = iter([{"cpu": 4.0}] * (asked + last))
 
     def sample() -> Watts:
         if (watts := next(powers, None)) is None:
@@ -106,11 +132,15 @@ def test_samples_are_taken_one_after_the_other() -> None:
             threading.Event().wait()
         return watts or {}
 
+    threads = threading.active_count()
     sampler = Sampler(sample, clock=itertools.count().__next__)
-    sampler.start()
-    assert sampler.succeeds(30)
+    assert sampler.works()
+    assert threading.active_count() == threads  # whoever asks leaves nothing running
+    sampler.run()
+    assert not math.isnan(sampler.read("cpu")[1])
+    sampler.run()
     assert taken.wait(30)
-    assert sampler.read("cpu")[2] == 4 * last
+    assert threading.active_count() == threads + 1
 
 
 @pytest.fixture
@@ -129,7 +159,8 @@ def mac(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str | None]]:
     monkeypatch.setattr(codecarbon, "_has_powermetrics_sudo", lambda: True)
     monkeypatch.setattr(codecarbon.ApplePowermetrics, "_log_values", log)
     monkeypatch.setattr(powermetrics, "STALE_S", math.inf)
-    monkeypatch.setattr(Sampler, "start", Sampler.step)  # no thread: tests take each further sample by hand
+    monkeypatch.setattr(Sampler, "run", lambda self: None)  # no thread: tests take each further sample by hand
+    monkeypatch.setattr(powermetrics, "Sampler", partial(Sampler, clock=lambda: 10.0 - len(outputs)))
     codecarbon.clear_powermetrics_cache()
     sampler_of_process.cache_clear()
     yield outputs
@@ -138,19 +169,15 @@ def mac(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str | None]]:
 
 
 def test_samples_of_codecarbon_become_joules(mac: list[str | None]) -> None:
-    mac += [SAMPLE.format(4_000, 500), SAMPLE.format(6_000, 700)]
+    mac += [SAMPLE.format(4_000, 500), SAMPLE.format(6_000, 700)]  # a second each, by the clock above
     probe = Powermetrics("cpu").probe()
     assert probe.ok
     assert "sampled" in probe.reason
     sampler = sampler_of_process()
     assert isinstance(sampler, Sampler)
     for part, watts in (("cpu", 4), ("gpu", 0.5)):
-        since_s, until_s, spent = Powermetrics(part).read()  # type: ignore[arg-type]
-        assert spent == pytest.approx(watts * (until_s - since_s))
-    before = Powermetrics("cpu").read()
-    sampler.step()
-    after = Powermetrics("cpu").read()
-    assert Powermetrics("cpu").joules(before, after) == pytest.approx(6 * (after[1] - before[1]))
+        assert Powermetrics(part).read()[1] == pytest.approx(watts)  # type: ignore[arg-type]
+    assert joules(Powermetrics("cpu"), sampler.step) == pytest.approx(6)
 
 
 @pytest.mark.parametrize("text", [None, "nothing of use"])
@@ -165,9 +192,8 @@ def test_a_sample_that_cannot_be_read_is_a_gap(text: str | None, mac: list[str |
     assert Powermetrics("cpu").joules(before, Powermetrics("cpu").read()) is None
 
 
-def test_a_mac_without_a_single_sample_is_refused(mac: list[str | None], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_mac_without_a_single_sample_is_refused(mac: list[str | None]) -> None:
     mac.append(None)
-    monkeypatch.setattr(powermetrics, "FIRST_SAMPLE_WITHIN_S", 0.0)
     assert not Powermetrics("cpu").probe().ok
 
 
