@@ -39,16 +39,18 @@ class Span:
 def opening(sources: Sequence[PowerSource]) -> Edge:
     """Read the first edge of a window, the sources last: what reading costs is not charged to the window."""
     busy_s, steal_s = _machine()
-    cpu = tree_cpu_s()
-    return Edge(time.perf_counter(), cpu, busy_s, steal_s, _read(sources))
+    began_s, ended_s = tree_cpu_s()
+    wall_s = time.perf_counter()
+    readings, cost_s = _read(sources)
+    return Edge(wall_s, (began_s, ended_s + cost_s), busy_s, steal_s, readings)
 
 
 def closing(sources: Sequence[PowerSource]) -> Edge:
     """Read the last edge of a window, the sources first."""
-    readings = _read(sources)
+    readings, cost_s = _read(sources)
     wall_s = time.perf_counter()
-    cpu = tree_cpu_s()
-    return Edge(wall_s, cpu, *_machine(), readings)
+    began_s, ended_s = tree_cpu_s()
+    return Edge(wall_s, (began_s - cost_s, ended_s), *_machine(), readings)
 
 
 def between(start: Edge, end: Edge) -> Span:
@@ -58,8 +60,10 @@ def between(start: Edge, end: Edge) -> Span:
     return Span(end.wall_s - start.wall_s, cpu_s, max(0.0, end.busy_s - start.busy_s - cpu_s), stolen)
 
 
-def _read(sources: Sequence[PowerSource]) -> tuple[Reading, ...]:
-    return tuple(source.read() for source in sources)
+def _read(sources: Sequence[PowerSource]) -> tuple[tuple[Reading, ...], float]:
+    """Read every source; also returns the CPU-seconds that it took, milliseconds where there are children to look for."""
+    began_s = time.process_time()
+    return tuple(source.read() for source in sources), time.process_time() - began_s
 
 
 def _machine() -> tuple[float, float | None]:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -70,6 +72,15 @@ def test_window_holds_joules_of_the_cpu_time(size: int) -> None:
     assert window.j_per_unit == pytest.approx(window.net_j / 10)
     assert window.idle_w is None
     assert window.config["w_per_core"] == 4.0
+
+
+def test_looking_for_children_is_charged_neither_to_the_joules_nor_to_the_cpu_time() -> None:
+    with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as child:
+        time.sleep(0.5)  # the child has started, and its own CPU time counts no more
+        with meter().window("train") as opened:
+            work(1)
+        child.communicate(b"\n")
+    assert opened.closed.gross_j == pytest.approx(4.0 * opened.closed.cpu_s, rel=0.05)
 
 
 def test_window_is_json() -> None:
