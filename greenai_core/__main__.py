@@ -64,7 +64,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except BrokenPipeError:  # whoever read the output has read enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     except OSError as error:
-        from greenai_core.store.schema import disk_is_full
+        from greenai_core.store.database import disk_is_full
 
         if not disk_is_full(error):
             raise

@@ -21,7 +21,7 @@ from greenai_core.jobs import supervisor
 from greenai_core.jobs.warm import environment
 from greenai_core.progress import Progress
 from greenai_core.record import Record, with_teachers
-from greenai_core.store import checkpoints, exchange, records, schema
+from greenai_core.store import checkpoints, database, exchange, records, schema
 from tests import factory
 from tests.jobs.waiting import until
 
@@ -304,7 +304,7 @@ def test_a_run_that_is_killed_leaves_what_it_spent(tmp_path: Path) -> None:
 
 def trains() -> bool:
     """Whether the second stage of the one run there is has spent something."""
-    with schema.reading() as connection:
+    with database.reading() as connection:
         found = connection.execute(sa.select(schema.run.c.stages)).scalar()
     stages = json.loads(found) if found else []
     return len(stages) == 2 and stages[1]["energy_j"] > 0

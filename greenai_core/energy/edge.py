@@ -61,7 +61,7 @@ def between(start: Edge, end: Edge) -> Span:
 
 
 def _read(sources: Sequence[PowerSource]) -> tuple[tuple[Reading, ...], float]:
-    """Read every source; also returns the CPU-seconds that it took, milliseconds where there are children to look for."""
+    """Read every source; also returns the CPU-seconds that took: milliseconds where there are children to look for."""
     began_s = time.process_time()
     return tuple(source.read() for source in sources), time.process_time() - began_s
 

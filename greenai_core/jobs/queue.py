@@ -17,7 +17,8 @@ from greenai_core.jobs.states import LIVE, State, ask_to_stop
 from greenai_core.jobs.supervisor import ensure_supervisor
 from greenai_core.spec import Measurement, Spec, check
 from greenai_core.store import records, schema
-from greenai_core.store.schema import log, progress, reading, writing
+from greenai_core.store.database import reading, writing
+from greenai_core.store.schema import log, progress
 
 __all__ = ["Job", "Submitted", "cancel", "curve", "job", "jobs", "log_tail", "retry", "submit"]
 

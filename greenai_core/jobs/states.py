@@ -23,7 +23,8 @@ import sqlalchemy as sa
 
 from greenai_core.record import Record
 from greenai_core.store import records
-from greenai_core.store.schema import job, log, progress, writing
+from greenai_core.store.database import writing
+from greenai_core.store.schema import job, log, progress
 
 State = Literal["blocked", "queued", "dispatched", "running", "succeeded", "failed", "cancelled", "skipped"]
 Verdict = Literal["go on", "cancel", "fenced"]

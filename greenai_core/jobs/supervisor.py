@@ -28,7 +28,8 @@ from greenai_core.jobs.warm import WORKER, WarmProcess, environment
 from greenai_core.settings import settings
 from greenai_core.spec import digest
 from greenai_core.store import records
-from greenai_core.store.schema import engine, file_of, heartbeat, job, reading, writing
+from greenai_core.store.database import engine, file_of, reading, writing
+from greenai_core.store.schema import heartbeat, job
 
 StartWorker = Callable[[], WarmProcess]
 

@@ -13,7 +13,7 @@ from fsspec import AbstractFileSystem
 
 from greenai_core.errors import BadInput, RunFailed
 from greenai_core.settings import settings
-from greenai_core.store.schema import disk_is_full
+from greenai_core.store.database import disk_is_full
 
 
 def write(name: str, content: bytes) -> None:

@@ -17,8 +17,9 @@ from greenai_core.errors import BadInput
 from greenai_core.record import Record
 from greenai_core.spec import check, sentence
 from greenai_core.store import bank, records
+from greenai_core.store.database import writing
 from greenai_core.store.rows import decoded, frame, from_row, plain
-from greenai_core.store.schema import RUN_COLUMNS, run, writing
+from greenai_core.store.schema import RUN_COLUMNS, run
 
 Format = Literal["json", "csv", "parquet"]
 

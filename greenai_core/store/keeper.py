@@ -11,7 +11,7 @@ from typing import Self
 
 from greenai_core.record import Record
 from greenai_core.store import records
-from greenai_core.store.schema import engine
+from greenai_core.store.database import engine
 
 logger = logging.getLogger(__name__)
 

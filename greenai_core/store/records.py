@@ -22,8 +22,9 @@ from greenai_core.record import Record
 from greenai_core.settings import settings
 from greenai_core.spec import Measurement, Spec, digest
 from greenai_core.store import artifacts, bank, underway
+from greenai_core.store.database import reading, writing
 from greenai_core.store.rows import FLAT, from_row, to_row
-from greenai_core.store.schema import RUN_COLUMNS, meta, reading, run, writing
+from greenai_core.store.schema import RUN_COLUMNS, meta, run
 
 if TYPE_CHECKING:
     import pandas as pd

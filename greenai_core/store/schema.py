@@ -1,4 +1,4 @@
-"""The tables of the store, and how it is opened, read and written.
+"""The tables of the store.
 
 The columns of `run` are those of `Record`, so that a field is declared once: numbers and texts are columns of their
 own, everything structured is JSON text. Times of the job tables are seconds since 1970-01-01 UTC.
@@ -6,32 +6,14 @@ own, everything structured is JSON text. Times of the job tables are seconds sin
 
 from __future__ import annotations
 
-import errno
 import json
-import sqlite3
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
-from pathlib import Path
 from types import NoneType, UnionType
 from typing import Any, Literal, Union, get_args, get_origin
 
 import sqlalchemy as sa
 from pydantic import BaseModel
-from sqlalchemy.schema import CreateColumn
 
-from greenai_core.errors import BadInput
 from greenai_core.record import Record
-from greenai_core.settings import settings
-
-VERSION = 1
-"""Raised when an older program could not use the store any more; a store of a newer version is refused.
-
-Tables and columns that are only added do not raise it: they are missing in an older store until it is opened.
-"""
-
-BUSY_S = 20.0
-"""How long a writer waits for another one."""
 
 ColumnKind = Literal["int", "float", "text", "json"]
 _SQL_TYPES = {"int": sa.BigInteger, "float": sa.Double, "text": sa.Text, "json": sa.Text}
@@ -108,6 +90,56 @@ job = sa.Table(
     sa.Column("energy_j", sa.Double),
     sa.Column("error", sa.Text, comment="one sentence"),
     sa.Column("run_id", sa.Text),
+    sa.Column("sweep_id", sa.Text),
+    sa.Column("priority", sa.Integer, nullable=False, server_default="0", comment="the highest goes first"),
+    sa.Column("max_attempts", sa.Integer, nullable=False, server_default="3", comment="lost ones are repeated until"),
+)
+
+dependency = sa.Table(
+    "dependency",
+    metadata,
+    sa.Column("job_id", sa.Text, primary_key=True),
+    sa.Column("needs", sa.Text, primary_key=True, index=True, comment="the job that must succeed first"),
+)
+
+attempt = sa.Table(
+    "attempt",
+    metadata,
+    sa.Column("job_id", sa.Text, primary_key=True),
+    sa.Column("attempt", sa.Integer, primary_key=True, autoincrement=False),
+    sa.Column("token", sa.Text, nullable=False, unique=True),
+    sa.Column("host", sa.Text, comment="where it runs, once it has begun"),
+    sa.Column("outcome", sa.Text, comment="succeeded, failed, cancelled or lost; NULL: not over"),
+    sa.Column("reason", sa.Text, comment="one sentence"),
+    sa.Column("dispatched_at", sa.Double, nullable=False),
+    sa.Column("started_at", sa.Double),
+    sa.Column("ended_at", sa.Double),
+    sa.Column("energy_j", sa.Double, comment="all that it spent, as far as it told"),
+)
+
+slot = sa.Table(
+    "slot",
+    metadata,
+    sa.Column("host", sa.Text, primary_key=True),
+    sa.Column("number", sa.Integer, primary_key=True, autoincrement=False, comment="from 0; as many as run at once"),
+    sa.Column("job_id", sa.Text, nullable=False),
+    sa.Column("token", sa.Text, nullable=False, unique=True),
+)
+
+sweep = sa.Table(
+    "sweep",
+    metadata,
+    sa.Column("id", sa.Text, primary_key=True),
+    sa.Column("submitted_at", sa.Double, nullable=False),
+    sa.Column("budget_j", sa.Double, comment="when so much is spent the rest is cancelled"),
+)
+
+checkpoint = sa.Table(
+    "checkpoint",
+    metadata,
+    sa.Column("key", sa.Text, primary_key=True),
+    sa.Column("size_bytes", sa.BigInteger, nullable=False),
+    sa.Column("used_at", sa.Double, nullable=False),
 )
 
 progress = sa.Table(
@@ -143,158 +175,6 @@ heartbeat = sa.Table(
     sa.Column("host", sa.Text, primary_key=True),
     sa.Column("at", sa.Double, nullable=False, comment="when a dashboard on this host last said that it is open"),
 )
-
-_engines: dict[str, tuple[sa.Engine, tuple[int, int] | None]] = {}
-_engines_lock = threading.Lock()
-
-
-def engine() -> sa.Engine:
-    """Return the engine of the store that the settings name; its folder and tables exist afterwards.
-
-    Raises:
-        BadInput: the URL, the file or the schema cannot be used; the sentence names it.
-    """
-    url = settings().database_url
-    with _engines_lock:
-        opened, identity = _engines.get(url, (None, None))
-        # Whoever removes the file of a running dashboard means to start anew, not to write into a file without a name.
-        if opened is None or identity != _identity(url):
-            if opened is not None:
-                opened.dispose()
-            opened = _open(url)
-            _engines[url] = (opened, _identity(url))
-        return opened
-
-
-def _identity(url: str) -> tuple[int, int] | None:
-    path = file_of(url)
-    try:
-        return (path.stat().st_dev, path.stat().st_ino) if path else None
-    except FileNotFoundError:
-        return None
-
-
-@contextmanager
-def writing() -> Iterator[sa.Connection]:
-    """Open a transaction that is the only writer; committed at the end, undone if anything is raised.
-
-    Raises:
-        BadInput: the disk is full, the store stays busy or cannot be written; nothing was stored.
-    """
-    with _explained() as opened, opened.begin() as connection:
-        yield connection
-
-
-@contextmanager
-def reading() -> Iterator[sa.Connection]:
-    """Open a connection that only reads, and waits for no writer.
-
-    Raises:
-        BadInput: the store cannot be read.
-    """
-    with _explained() as opened, opened.connect() as connection:
-        yield connection.execution_options(isolation_level="AUTOCOMMIT")
-
-
-@contextmanager
-def _explained() -> Iterator[sa.Engine]:
-    opened = engine()
-    try:
-        yield opened
-    except sa.exc.OperationalError as error:
-        raise BadInput(_why(error, opened.url)) from error
-
-
-def file_of(url: str) -> Path | None:
-    """Return the file of a SQLite URL, or None for a server."""
-    prefix, _, path = url.partition(":///")
-    return Path(path.partition("?")[0]) if prefix.startswith("sqlite") and path else None
-
-
-def disk_is_full(error: BaseException) -> bool:
-    """Tell whether an error means that there is no room left on a disk."""
-    if isinstance(error, sa.exc.DBAPIError):
-        return disk_is_full(error.orig) if error.orig is not None else False
-    if isinstance(error, sqlite3.Error):
-        return getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_FULL or "disk is full" in str(error)
-    return isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT)
-
-
-def _open(url: str) -> sa.Engine:
-    try:
-        parsed = sa.make_url(url)
-        if parsed.get_backend_name() == "sqlite":
-            opened = _sqlite(parsed)
-        else:
-            opened = sa.create_engine(parsed, pool_pre_ping=True)
-        with opened.begin() as connection:
-            _prepare(connection, parsed)
-    except (sa.exc.ArgumentError, sa.exc.NoSuchModuleError, ModuleNotFoundError) as error:
-        raise BadInput(f"GREENAI_DATABASE_URL: cannot be used ({_first_line(error)}).") from None
-    except (sa.exc.DBAPIError, OSError) as error:
-        raise BadInput(_why(error, sa.make_url(url))) from None
-    return opened
-
-
-def _sqlite(url: sa.URL) -> sa.Engine:
-    if url.database:
-        Path(url.database).parent.mkdir(parents=True, exist_ok=True)
-    opened = sa.create_engine(url, connect_args={"timeout": BUSY_S})
-
-    @sa.event.listens_for(opened, "connect")
-    def _connect(connection: Any, _record: Any) -> None:
-        connection.isolation_level = None  # the driver must not begin transactions of its own
-        connection.execute("PRAGMA journal_mode=WAL")
-        connection.execute("PRAGMA synchronous=NORMAL")
-
-    @sa.event.listens_for(opened, "begin")
-    def _begin(connection: sa.Connection) -> None:
-        # A reader that becomes a writer half-way may find that somebody else wrote: take the write lock at once.
-        if connection.get_execution_options().get("isolation_level") != "AUTOCOMMIT":
-            connection.exec_driver_sql("BEGIN IMMEDIATE")
-
-    return opened
-
-
-def _prepare(connection: sa.Connection, url: sa.URL) -> None:
-    if sa.inspect(connection).has_table("meta"):
-        found = int(connection.execute(sa.select(meta.c.value).where(meta.c.name == "schema_version")).scalar_one())
-        if found > VERSION:
-            raise BadInput(
-                f"{_place(url)}: written by a newer version of the Green AI Explorer (schema {found}, this one knows "
-                f"{VERSION}); update it, or point GREENAI_DATABASE_URL at another file."
-            )
-        unfinished.create(connection, checkfirst=True)  # stores of the first days lack it
-        for table in (run, unfinished):
-            _add_columns(connection, table)
-        return
-    metadata.create_all(connection)
-    connection.execute(meta.insert().values(name="schema_version", value=str(VERSION)))
-
-
-def _add_columns(connection: sa.Connection, table: sa.Table) -> None:
-    """Add the columns that a table did not have when it was made; they must be nullable, and old rows have NULL."""
-    there = {column["name"] for column in sa.inspect(connection).get_columns(table.name)}
-    for column in table.columns:
-        if column.name not in there:
-            definition = CreateColumn(column).compile(dialect=connection.dialect)
-            connection.exec_driver_sql(f"ALTER TABLE {table.name} ADD COLUMN {definition}")
-
-
-def _place(url: sa.URL) -> str:
-    is_file = url.get_backend_name() == "sqlite" and url.database
-    return str(url.database) if is_file else url.render_as_string(hide_password=True)
-
-
-def _why(error: Exception, url: sa.URL) -> str:
-    if disk_is_full(error):
-        return f"{_place(url)}: the disk is full; free some space and try again. Nothing was stored."
-    return f"{_place(url)}: cannot be used as a store ({_first_line(error)})."
-
-
-def _first_line(error: Exception) -> str:
-    cause = error.orig if isinstance(error, sa.exc.DBAPIError) else error
-    return str(cause).partition("\n")[0]
 
 
 def to_json(value: Any) -> str:

@@ -16,7 +16,7 @@ from greenai_core.jobs import queue, states
 from greenai_core.jobs.access import Access
 from greenai_core.jobs.states import LIVE, MAX_ATTEMPTS, News, Ticket
 from greenai_core.spec import Spec
-from greenai_core.store import records, schema
+from greenai_core.store import database, records, schema
 from tests import factory
 from tests.jobs.fake_worker import a_spec
 
@@ -45,7 +45,7 @@ def claimed() -> Ticket:
 
 
 def no_pause() -> None:
-    with schema.writing() as connection:
+    with database.writing() as connection:
         connection.execute(schema.job.update().values(not_before=0.0))
 
 
@@ -78,7 +78,7 @@ def test_same_spec_twice_is_one_job_while_it_lives() -> None:
 
 
 def test_others_may_write_while_specs_are_looked_up(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(schema, "BUSY_S", 0.1)
+    monkeypatch.setattr(database, "BUSY_S", 0.1)
 
     def looked_up(spec: Spec) -> None:
         records.save(factory.record(factory.spec(seed=spec.seed)))
@@ -102,7 +102,7 @@ def test_who_may_only_look_changes_nothing() -> None:
 
 
 def test_full_disk_refuses_all_of_a_submission() -> None:
-    engine = schema.engine()
+    engine = database.engine()
 
     @sa.event.listens_for(engine, "checkout")
     def _no_room(connection: sqlite3.Connection, *_: object) -> None:
@@ -113,7 +113,7 @@ def test_full_disk_refuses_all_of_a_submission() -> None:
     with pytest.raises(BadInput, match="the disk is full"):
         queue.submit([a_spec(seed=seed) for seed in range(200)], access=LOCAL)
     assert queue.jobs() == []
-    schema._engines.clear()
+    database._engines.clear()
 
 
 def test_unknown_job_is_bad_input() -> None:
@@ -243,7 +243,7 @@ def test_retry_is_a_new_job_of_the_same_spec() -> None:
 def test_retry_of_a_spec_that_is_no_longer_understood_says_so() -> None:
     id = submit_one()
     queue.cancel(id, LOCAL)
-    with schema.writing() as connection:
+    with database.writing() as connection:
         connection.execute(schema.job.update().values(spec=schema.job.c.spec.op("||")("")))
         connection.execute(sa.text("UPDATE job SET spec = replace(spec, 'mnist_cnn', 'forgotten')"))
     with pytest.raises(BadInput, match="forgotten"):
@@ -263,7 +263,7 @@ class Queue(RuleBasedStateMachine):
 
     def __init__(self) -> None:
         super().__init__()
-        with schema.writing() as connection:
+        with database.writing() as connection:
             for table in (schema.job, schema.run, schema.log):
                 connection.execute(table.delete())
         self.tickets: list[Ticket] = []
@@ -315,7 +315,7 @@ class Queue(RuleBasedStateMachine):
     def results_equal_successes(self) -> None:
         done = [job.run_id for job in queue.jobs() if job.state == "succeeded"]
         assert None not in done
-        with schema.reading() as connection:
+        with database.reading() as connection:
             stored = connection.execute(sa.select(schema.run.c.run_id)).scalars().all()
         assert sorted(stored) == sorted(map(str, done))
 
@@ -328,7 +328,7 @@ class Queue(RuleBasedStateMachine):
 
     @invariant()
     def only_who_is_held_has_a_token(self) -> None:
-        with schema.reading() as connection:
+        with database.reading() as connection:
             rows = connection.execute(sa.select(schema.job.c.state, schema.job.c.token, schema.job.c.ended_at)).all()
         for row in rows:
             assert (row.token is not None) == (row.state in ("dispatched", "running"))

@@ -23,7 +23,7 @@ from greenai_core.jobs.queue import Job
 from greenai_core.jobs.states import LIVE
 from greenai_core.jobs.warm import environment
 from greenai_core.spec import Spec
-from greenai_core.store import records, schema
+from greenai_core.store import database, records, schema
 from tests import factory
 from tests.jobs.fake_worker import CANNOT, DEADLY, DEADLY_ONCE, DEAF, DEFECT, MODULE, a_spec
 from tests.jobs.waiting import until
@@ -74,7 +74,7 @@ def kept(count: int = 1) -> None:
     """Wait until so many unfinished records were kept, shown or not."""
 
     def rows() -> int:
-        with schema.reading() as connection:
+        with database.reading() as connection:
             chosen = sa.select(sa.func.count()).where(schema.run.c.status == "aborted")
             return int(connection.execute(chosen).scalar_one())
 
@@ -160,7 +160,7 @@ def test_frozen_supervisor_and_worker_write_nothing_when_they_thaw(start: Start)
     worker.send_signal(signal.SIGSTOP)
     process.kill()
     process.wait()
-    with schema.reading() as connection:
+    with database.reading() as connection:
         token = connection.execute(sa.select(schema.job.c.token)).scalar_one()
     assert states.lose(id, token, "frozen") == "queued"
     start(linger_s=0)
@@ -276,11 +276,11 @@ def test_whoever_cannot_have_the_lock_starts_no_worker(tmp_path: Path, monkeypat
 
 def test_a_new_supervisor_shows_what_a_run_left_that_is_gone() -> None:
     records.keep_unfinished(factory.record(run_id="left", status="aborted"))
-    with schema.writing() as connection:
+    with database.writing() as connection:
         connection.execute(schema.unfinished.update().values(born=0.0))
     worker = SimpleNamespace(pid=0, close=lambda: None)
     supervisor.Supervisor(supervisor.Watch(), lambda: worker).work(linger_s=0)  # type: ignore[arg-type, return-value]
-    with schema.reading() as connection:
+    with database.reading() as connection:
         assert connection.execute(sa.select(schema.unfinished)).all() == []
 
 

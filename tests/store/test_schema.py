@@ -12,7 +12,7 @@ import sqlalchemy as sa
 from greenai_core.errors import BadInput
 from greenai_core.record import Record
 from greenai_core.settings import ROOT
-from greenai_core.store import records, schema, underway
+from greenai_core.store import database, records, schema, underway
 from tests import factory
 
 
@@ -26,23 +26,23 @@ def test_every_field_of_a_record_is_a_column_of_its_kind() -> None:
 
 def test_store_is_created_with_its_folder_and_in_wal_mode(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("GREENAI_DATABASE_URL", f"sqlite:///{tmp_path / 'a' / 'b' / 'store.db'}")
-    with schema.reading() as connection:
+    with database.reading() as connection:
         assert connection.exec_driver_sql("PRAGMA journal_mode").scalar() == "wal"
-        assert connection.execute(sa.select(schema.meta.c.value)).scalars().all() == [str(schema.VERSION)]
+        assert connection.execute(sa.select(schema.meta.c.value)).scalars().all() == [str(database.VERSION)]
 
 
 def test_store_that_lacks_columns_gets_them_and_keeps_its_records() -> None:
     old = factory.record(run_id="old")
     records.save(old)
-    with schema.writing() as connection:
+    with database.writing() as connection:
         connection.exec_driver_sql("ALTER TABLE run DROP COLUMN energy_spent_kind")
         connection.exec_driver_sql("ALTER TABLE unfinished DROP COLUMN kept_at")
         # An unfinished record of another host, from before marks had a time.
         connection.exec_driver_sql("INSERT INTO unfinished (run_id, host, pid, born) VALUES ('far', 'another', 1, 0.0)")
     for _ in range(2):
-        schema._engines.clear()
+        database._engines.clear()
         assert records.load("old") == old.model_copy(update={"energy_spent_kind": None})
-    with schema.reading() as connection:
+    with database.reading() as connection:
         assert underway.unfinished_ids(connection) == ([], ["far"])
     new = factory.record(run_id="new", kind="measured")
     records.save(new)
@@ -52,10 +52,10 @@ def test_store_that_lacks_columns_gets_them_and_keeps_its_records() -> None:
 
 
 def test_store_of_a_newer_schema_is_refused_and_left_as_it_is() -> None:
-    schema.engine()
-    with schema.writing() as connection:
+    database.engine()
+    with database.writing() as connection:
         connection.execute(schema.meta.update().values(value="99"))
-    schema._engines.clear()
+    database._engines.clear()
     with pytest.raises(BadInput, match=r"greenai\.db: written by a newer version .*schema 99, .*GREENAI_DATABASE_URL"):
         records.table()
 
@@ -91,14 +91,14 @@ def test_removed_file_means_a_new_store(tmp_path: Path) -> None:
 
 
 def test_failed_transaction_leaves_nothing() -> None:
-    with pytest.raises(ZeroDivisionError), schema.writing() as connection:
+    with pytest.raises(ZeroDivisionError), database.writing() as connection:
         records.insert(connection, factory.record())
         raise ZeroDivisionError
     assert len(records.table("own")) == 0
 
 
 def test_full_disk_is_one_sentence_and_nothing_is_half_written() -> None:
-    engine = schema.engine()
+    engine = database.engine()
     records.save(factory.record())
 
     @sa.event.listens_for(engine, "checkout")
@@ -110,11 +110,11 @@ def test_full_disk_is_one_sentence_and_nothing_is_half_written() -> None:
     more = [factory.record(factory.spec(seed=seed)) for seed in range(1, 60)]
     with (
         pytest.raises(BadInput, match=r"greenai\.db: the disk is full.*Nothing was stored"),
-        schema.writing() as connection,
+        database.writing() as connection,
     ):
         records.insert(connection, *more)
     assert len(records.table("own")) == 1
-    schema._engines.clear()
+    database._engines.clear()
 
 
 OPEN_AND_SAVE = """

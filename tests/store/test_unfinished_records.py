@@ -17,7 +17,7 @@ from greenai_core.errors import BadInput
 from greenai_core.jobs.access import Access
 from greenai_core.jobs.warm import environment
 from greenai_core.record import Record
-from greenai_core.store import exchange, records, schema, underway
+from greenai_core.store import database, exchange, records, schema, underway
 from greenai_core.store.keeper import Keeper
 from tests import factory
 from tests.jobs.waiting import until
@@ -86,7 +86,7 @@ def test_a_killed_process_is_gone_before_its_parent_takes_notice() -> None:
 
 
 def test_settling_tells_other_hosts() -> None:
-    with schema.writing() as connection:
+    with database.writing() as connection:
         far = {"run_id": "far", "host": "another", "pid": 1, "born": 0.0, "kept_at": time.time()}
         connection.execute(schema.unfinished.insert().values(far))
     maker = a_maker(unfinished("here"))
@@ -95,7 +95,7 @@ def test_settling_tells_other_hosts() -> None:
         if gone:
             maker.kill()
             maker.wait()
-        with schema.writing() as connection:
+        with database.writing() as connection:
             records.settle(connection)
             assert set(connection.execute(sa.select(schema.unfinished.c.run_id)).scalars()) == ids
 
@@ -103,7 +103,7 @@ def test_settling_tells_other_hosts() -> None:
 def test_a_number_that_was_given_to_another_process_is_not_the_one_that_made_the_record() -> None:
     records.keep_unfinished(unfinished())
     assert shown() == {}
-    with schema.writing() as connection:
+    with database.writing() as connection:
         connection.execute(schema.unfinished.update().values(born=schema.unfinished.c.born - 1000))
     assert shown() == {"run": "aborted"}
 
@@ -112,7 +112,7 @@ def test_another_host_that_is_silent_for_long_is_gone() -> None:
     records.keep_unfinished(unfinished())
     version = records.version()
     for silent_s, seen in ((underway.SILENT_S - 600, {}), (underway.SILENT_S + 600, {"run": "aborted"})):
-        with schema.writing() as connection:
+        with database.writing() as connection:
             there = {"host": "another", "kept_at": time.time() - silent_s}
             connection.execute(schema.unfinished.update().values(there))
         assert shown() == seen
@@ -121,12 +121,12 @@ def test_another_host_that_is_silent_for_long_is_gone() -> None:
 
 def test_a_run_that_was_taken_for_gone_is_not_shown_once_it_keeps_again() -> None:
     records.keep_unfinished(unfinished())
-    with schema.writing() as connection:  # as a clock that is set does
+    with database.writing() as connection:  # as a clock that is set does
         connection.execute(schema.unfinished.update().values(born=schema.unfinished.c.born - 1000))
     assert shown() == {"run": "aborted"}
     records.keep_unfinished(unfinished())
     assert shown() == {}
-    with schema.writing() as connection:
+    with database.writing() as connection:
         connection.execute(schema.unfinished.update().values(born=schema.unfinished.c.born - 1000))
         records.settle(connection)
     assert shown() == {"run": "aborted"}
@@ -143,7 +143,7 @@ def test_a_succeeded_record_replaces_an_unfinished_one_and_never_the_other_way_r
     records.keep_unfinished(unfinished())
     assert records.load("run") == done
     assert (records.version(), shown()) == (before, {"run": "succeeded"})
-    with schema.reading() as connection:
+    with database.reading() as connection:
         assert underway.unfinished_ids(connection) == ([], [])
 
 
@@ -181,7 +181,7 @@ def test_files_carry_ended_runs_with_their_status_and_complete_what_was_aborted(
 def test_deleting_takes_the_mark_along() -> None:
     records.keep_unfinished(unfinished())
     records.delete(["run"], Access.local())
-    with schema.reading() as connection:
+    with database.reading() as connection:
         assert underway.unfinished_ids(connection) == ([], [])
 
 
@@ -249,8 +249,8 @@ def test_nothing_is_kept_after_the_run(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_store_that_lacks_the_table_gets_it() -> None:
     records.save(factory.record(run_id="old"))
-    with schema.writing() as connection:
+    with database.writing() as connection:
         schema.unfinished.drop(connection)
-    schema._engines.clear()
+    database._engines.clear()
     assert shown() == {"old": "succeeded"}
     records.keep_unfinished(unfinished())
