@@ -8,11 +8,13 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 
-def arguments(description: str | None) -> argparse.Namespace:
-    """Read ``--quick`` and ``--format``."""
+def arguments(description: str | None, **further: str) -> argparse.Namespace:
+    """Read ``--quick`` and ``--format``, and further options that take a text, which are given with their help."""
     parser = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--quick", action="store_true", help="the same on less work")
     parser.add_argument("--format", choices=("table", "json"), default="table")
+    for name, meaning in further.items():
+        parser.add_argument(f"--{name}", help=meaning)
     return parser.parse_args()
 
 

@@ -152,10 +152,10 @@ def _preview(chosen: argparse.Namespace) -> None:
 def _run(chosen: argparse.Namespace) -> None:
     """Run a spec here, store its record and print it; one that is stored already is printed at once."""
     from greenai_core.spec import read
-    from greenai_core.store import records
+    from greenai_core.store import answers, records
 
     spec = read(chosen.spec)
-    record = None if chosen.again else records.answered(spec)
+    record = None if chosen.again else answers.record(spec)
     if record is None:
         from greenai_core import preload
 
@@ -187,8 +187,9 @@ def _submit(chosen: argparse.Namespace) -> None:
     from greenai_core.jobs.access import Access
     from greenai_core.spec import read_json
 
-    specs = sweeps.expand(read_json(chosen.spec))
-    results = [asdict(result) for result in queue.submit(specs, access=Access.local(), again=chosen.again)]
+    sweep = sweeps.read(read_json(chosen.spec))
+    found = queue.submit(sweep.specs, access=Access.local(), again=chosen.again, budget_j=sweep.budget_j)
+    results = [asdict(result) for result in found]
     _emit(chosen, {"jobs": results}, results, ("id", "state", "spec_id", "run_id"))
 
 
@@ -208,7 +209,7 @@ def _cancel(chosen: argparse.Namespace) -> None:
 
 
 def _retry(chosen: argparse.Namespace) -> None:
-    """Queue the spec of a job that has ended once more."""
+    """Try a job again that did not succeed; run one that did once more, as a new job."""
     from greenai_core.jobs import queue
     from greenai_core.jobs.access import Access
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from itertools import count
 
 from greenai_core.spec import Spec, check
-from greenai_core.store import records
+from greenai_core.store import answers
 
 
 def first_experiment(seed: int = 0) -> Spec:
@@ -26,4 +26,4 @@ def first_experiment(seed: int = 0) -> Spec:
 
 def next_experiment() -> Spec:
     """Return the first experiment with the smallest seed that this store does not answer yet."""
-    return next(spec for spec in map(first_experiment, count()) if records.answered(spec) is None)
+    return next(spec for spec in map(first_experiment, count()) if answers.record(spec) is None)

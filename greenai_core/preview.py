@@ -1,62 +1,77 @@
-"""What a spec would give: counts and bytes before and after, and what it would cost. Nothing is trained or exported.
-
-The recipe is really walked, with a `fit` that returns its candidate unchanged: sizes follow from the shapes of the
-tensors, whatever their values.
-"""
+"""What specs would give, and what they would cost together. Nothing is trained or exported, see `shapes`."""
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
-from functools import lru_cache
-from itertools import pairwise
-from pathlib import Path
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import asdict, dataclass, replace
+from functools import cache, lru_cache
 from typing import Any
 
 import pandas as pd
 
-from greenai_core import metrics
-from greenai_core.analysis import cost
-from greenai_core.candidate import Candidate, Mask
-from greenai_core.datasets._base import NotHereError, Splits, fetch_with, outline
+from greenai_core.analysis.cost import HISTORY, Cost, PlannedStage, Price, predict
 from greenai_core.energy.meter import EnergyMeter
+from greenai_core.jobs import dependencies
 from greenai_core.record import with_teachers
-from greenai_core.registry import FunctionEntry
 from greenai_core.run import check_device, setting_of
 from greenai_core.settings import settings
-from greenai_core.spec import Spec
-from greenai_core.store import checkpoints, records
-from greenai_core.techniques._base import Technique
-from greenai_core.walk import Setting, check_teacher, epochs_of, teaching_macs, untrained
+from greenai_core.shapes import Figures, Walks, walk
+from greenai_core.spec import Measurement, Spec
+from greenai_core.store import answers, checkpoints, records
+from greenai_core.store.answers import Answer
+from greenai_core.techniques._base import epochs_of
+from greenai_core.walk import Setting, check_teacher, teaching_macs
+
+SENTENCES = 3
+"""Of what a price rests on, so much is said."""
+
+_Planned = tuple[Measurement, PlannedStage]
 
 
 @dataclass(frozen=True)
-class Facts:
-    """What a preview needs to know of a data set."""
+class Part:
+    """A stage of a run or of its teachers.
 
-    digest: str
-    input_shape: tuple[int, int, int]
-    num_classes: int
-    train_images: int
+    `key` is that of its checkpoint; it is `stored`, or `needed` because nothing that is stored makes up for it, or
+    neither: the teacher of a stage that is stored.
+    """
 
-
-@dataclass(frozen=True)
-class Figures:
-    """What a model weighs; see the record's keys of the same names."""
-
-    params: int
-    nonzero_params: int
-    macs: int | None
-    size_bytes: int
+    label: str
+    key: str
+    stage: PlannedStage
+    stored: bool
+    needed: bool
 
 
 @dataclass(frozen=True)
-class Step:
-    """One stage of a recipe: what the model weighs before and after, and whether the store has the result."""
+class Bench:
+    """Where runs of one measurement would happen."""
 
-    stage: Technique
-    before: Figures
-    after: Figures
-    cached: bool
+    setting: Setting
+    min_window_s: float
+
+    @classmethod
+    def of(cls, measurement: Measurement) -> Bench:
+        """Return it for this machine.
+
+        Raises:
+            BadInput: this machine does not have the device.
+        """
+        check_device(measurement)
+        meter = EnergyMeter.from_settings(measurement.device)
+        return cls(setting_of(measurement, meter), meter.min_window_s)
+
+    def price(self, planned: Sequence[PlannedStage], measurement: Measurement) -> Price:
+        """Predict what stages would take here, from what stages like them took here."""
+        return predict(
+            planned,
+            _history(self.setting.training_key, records.version()),
+            profile=measurement.profile,
+            min_window_s=self.min_window_s,
+            watts_per_core=settings().watts_per_core,
+            threads=self.setting.threads,
+        )
 
 
 def preview(spec: Spec) -> dict[str, Any]:
@@ -69,76 +84,153 @@ def preview(spec: Spec) -> dict[str, Any]:
     Raises:
         BadInput: something the spec names is not to be had here.
     """
-    check_device(spec.measurement)
-    meter = EnergyMeter.from_settings(spec.measurement.device)
-    setting = setting_of(spec.measurement, meter)
-    steps = _steps(spec, setting)
-    price = cost.predict(
-        _plan(spec, steps, setting),
-        _history(setting.training_key, records.version()),
-        profile=spec.measurement.profile,
-        min_window_s=meter.min_window_s,
-        watts_per_core=settings().watts_per_core,
-        threads=setting.threads,
-    )
+    bench, walks = Bench.of(spec.measurement), walk([spec])
+    parts = list(_parts(spec, bench.setting, walks, checkpoints.stored))
+    needed = {part.key: part.stage for part in parts if part.needed}
+    figures = [asdict(shape.figures) for shape in walks.of(spec).shapes]
+    done = checkpoints.stored(checkpoints.keys(spec, walks.digest_of, bench.setting.numerics()))
     return {
-        **asdict(steps[-1].after),
-        "baseline": asdict(steps[0].before),
-        "stages": [{"name": step.stage.name, "cached": step.cached, **asdict(step.after)} for step in steps],
-        "cached_stages": [index for index, step in enumerate(steps) if step.cached],
-        "predicted": asdict(price.total),
+        **figures[-1],
+        "baseline": figures[0],
+        "stages": [
+            {"name": stage.name, "cached": index < done, **after}
+            for index, (stage, after) in enumerate(zip(spec.recipe, figures[1:], strict=True))
+        ],
+        "cached_stages": list(range(done)),
+        "predicted": asdict(bench.price(list(needed.values()), spec.measurement).total),
     }
 
 
-def _steps(spec: Spec, setting: Setting) -> list[Step]:
-    """Walk the recipe without training."""
-    facts = _facts(spec.dataset)
-    candidates = untrained(spec, facts.input_shape, facts.num_classes)
-    keys = checkpoints.keys(spec, lambda dataset: _facts(dataset).digest, setting.numerics())
-    stored = checkpoints.stored(keys)
-    figures = [_figures(candidate, facts.input_shape) for candidate in candidates]
-    return [
-        Step(stage, before, after, cached=index < stored)
-        for index, (stage, (before, after)) in enumerate(zip(spec.recipe, pairwise(figures), strict=True))
-    ]
+def price(specs: Sequence[Spec], *, again: bool = False) -> dict[str, Any]:
+    """Return what specs would cost together: a stage that several of them share, or a teacher, is run once.
+
+    Args:
+        specs: at least one.
+        again: whether those that a stored record answers are run nevertheless.
+
+    Returns:
+        `runs`, and how many of them are `stored`: answered by a record; `stored_j`, what those took (None: not known of
+        any), and `stored_unknown`, of how many of them that is not known; `to_run`, the number of runs that are left;
+        `beside`, of runs that nobody asked for: what several have in common, see `greenai_core.jobs.dependencies`.
+        `predicted` with wall_s, cpu_s, energy_j and basis, for all that are left; `shared` with the wall_s and energy_j
+        that they would take beyond that if nothing were shared or stored; `stages_to_run` of the `stages_in_all` that
+        they would take then; `free`, the stages that are stored, with the number of runs left that have them.
+        `before` and `after`: for each of params, nonzero_params, macs and size_bytes the least and the most over all
+        runs (None: unknown), of the untouched model and of the last one; `exact`, whether no neighbour stood in.
+
+    Raises:
+        BadInput: something a spec names is not to be had here.
+    """
+    stored = answers.find(specs)
+    left = [spec for spec, answer in zip(specs, stored, strict=True) if again or answer is None]
+    shared = [run.spec for run in dependencies.plan(left) if not run.asked]
+    beside = [spec for spec, answer in zip(shared, answers.find(shared), strict=True) if answer is None]
+    walks = walk(specs)
+    return {
+        **_answered(stored),
+        "to_run": len(left),
+        "beside": len(beside),
+        **_together(left, beside, walks),
+        "before": _range([walks.of(spec).shapes[0].figures for spec in specs]),
+        "after": _range([walks.of(spec).shapes[-1].figures for spec in specs]),
+        "exact": all(walks.of(spec).exact for spec in specs),
+    }
 
 
-def _figures(candidate: Candidate, input_shape: tuple[int, int, int]) -> Figures:
-    """Count a candidate; weights that are not masked count as non-zero, as they will be once trained."""
-    params = metrics.count_params(candidate.model).params
-    masked = sum(int((~keep).sum()) for c in candidate.constraints if isinstance(c, Mask) for keep in c.keep.values())
-    size = metrics.predicted_size_bytes(candidate.model, input_shape)
-    return Figures(params, params - masked, metrics.macs(candidate.model, input_shape), size)
+def _answered(found: Sequence[Answer | None]) -> dict[str, Any]:
+    """Return the part of a price that says what is stored already."""
+    stored = [answer.energy_spent_j for answer in found if answer is not None]
+    known = [joules for joules in stored if joules is not None]
+    return {
+        "runs": len(found),
+        "stored": len(stored),
+        "stored_j": sum(known) if known else None,
+        "stored_unknown": len(stored) - len(known),
+    }
 
 
-def _plan(spec: Spec, steps: list[Step], setting: Setting) -> list[cost.PlannedStage]:
-    """Return what is left to run: the stages that are not stored, each after those of its teachers."""
-    facts = _facts(spec.dataset)
-    planned = []
-    for index, step in enumerate(steps):
-        teacher_macs = []
-        for teacher in checkpoints.teachers(step.stage):
+def _together(specs: Sequence[Spec], beside: Sequence[Spec], walks: Walks) -> dict[str, Any]:
+    """Return the part of a price that says what is left to run, and what that costs.
+
+    The runs `beside` have no stages that `specs` have not; they are measured, too.
+    """
+    stored = cache(checkpoints.stored)
+    benches = {measurement: Bench.of(measurement) for measurement in {spec.measurement: None for spec in specs}}
+    alone: Counter[_Planned] = Counter()
+    once: dict[str, _Planned] = {}
+    free: Counter[str] = Counter()
+    for spec in specs:
+        for part in _parts(spec, benches[spec.measurement].setting, walks, stored):
+            alone[spec.measurement, part.stage] += 1
+            if part.needed:
+                once.setdefault(part.key, (spec.measurement, part.stage))
+            if part.stored:
+                free[part.label] += 1
+    costs: dict[_Planned, Cost] = {}
+    measuring: list[Cost] = []
+    for measurement, bench in benches.items():
+        planned = [stage for where, stage in alone if where == measurement]
+        predicted = bench.price(planned, measurement)
+        costs |= {(measurement, stage): each for stage, each in zip(planned, predicted.stages, strict=True)}
+        measuring += [predicted.measuring] * sum(spec.measurement == measurement for spec in [*specs, *beside])
+    needed = [costs[place] for place in once.values()]
+    apart = [costs[place] for place in alone.elements()]
+    left, whole = _sum(needed), _sum(apart)
+    return {
+        "predicted": {**_sum([*needed, *measuring]), "basis": _basis(needed)},
+        "shared": {name: whole[name] - left[name] for name in ("wall_s", "energy_j")},
+        "stages_to_run": len(needed),
+        "stages_in_all": len(apart),
+        "free": dict(free),
+    }
+
+
+def _parts(spec: Spec, setting: Setting, walks: Walks, stored: Callable[[tuple[str, ...]], int]) -> Iterator[Part]:
+    """Yield every stage of a recipe, each after those of its teachers."""
+    facts, shapes = walks.facts[spec.dataset], walks.of(spec).shapes
+    keys = checkpoints.keys(spec, walks.digest_of, setting.numerics())
+    done = stored(keys)
+    for index, (stage, key) in enumerate(zip(spec.recipe, keys, strict=True)):
+        label, teacher_macs = f"{index + 1}. {stage.name}", []
+        for teacher in checkpoints.teachers(stage):
             taught = teacher.within(spec)
-            seen = _facts(taught.dataset)
+            seen = walks.facts[taught.dataset]
             check_teacher(index, (seen.input_shape, seen.num_classes), (facts.input_shape, facts.num_classes))
-            teaching = _steps(taught, setting)
-            planned += [] if step.cached else _plan(taught, teaching, setting)
-            teacher_macs.append(teaching[-1].after.macs)
-        if step.cached:
-            continue
-        planned.append(
-            cost.PlannedStage(
-                name=step.stage.name,
-                dataset=spec.dataset.name,
-                model=spec.model.name,
-                epochs=epochs_of(step.stage),
-                images=facts.train_images,
-                macs=step.before.macs or 0,
-                trains=epochs_of(step.stage) > 0,
-                extra_macs=teaching_macs(step.stage, facts.train_images, teacher_macs),
-            )
+            teacher_macs.append(walks.of(taught).shapes[-1].figures.macs)
+            for part in _parts(taught, setting, walks, stored):
+                left = index >= done
+                its = f"{label}: teacher {part.label}"
+                yield replace(part, label=its, stored=part.stored and left, needed=part.needed and left)
+        planned = PlannedStage(
+            name=stage.name,
+            dataset=spec.dataset.name,
+            model=spec.model.name,
+            epochs=epochs_of(stage),
+            images=facts.train_images,
+            macs=shapes[index].figures.macs or 0,
+            trains=epochs_of(stage) > 0,
+            extra_macs=teaching_macs(stage, facts.train_images, teacher_macs),
         )
-    return planned
+        yield Part(label, key, planned, stored=index < done, needed=index >= done)
+
+
+def _sum(costs: Iterable[Cost]) -> dict[str, float]:
+    """Add up costs."""
+    costs = list(costs)
+    return {name: sum(getattr(each, name) for each in costs) for name in ("wall_s", "cpu_s", "energy_j")}
+
+
+def _basis(costs: Iterable[Cost]) -> str:
+    """Say what costs rest on, each sentence once; of many, the first ones."""
+    sentences = list(dict.fromkeys(each.basis for each in costs))
+    more = [f"and {len(sentences) - SENTENCES} more such"] if len(sentences) > SENTENCES else []
+    return "; ".join([*sentences[:SENTENCES], *more]) or "every stage is stored"
+
+
+def _range(figures: Sequence[Figures]) -> dict[str, tuple[int, int] | None]:
+    """Return the least and the most of each figure; None where one is unknown."""
+    columns = {name: [getattr(each, name) for each in figures] for name in Figures.__dataclass_fields__}
+    return {name: None if None in column else (min(column), max(column)) for name, column in columns.items()}
 
 
 @lru_cache(maxsize=1)
@@ -153,26 +245,4 @@ def _history(training_key: str, version: str) -> pd.DataFrame:
         for stage in with_teachers(record.stages)
         if stage.training_key == training_key and stage.ended
     }
-    return pd.DataFrame([stage.model_dump(include=set(cost.HISTORY)) for stage in ran.values()])
-
-
-def _facts(dataset: FunctionEntry) -> Facts:
-    """Return what is known of a data set; one that is not here yet is not downloaded for a look at its price."""
-    root = settings().data_dir
-    try:
-        return _read_facts(dataset, root) if dataset.changeable else _kept_facts(dataset, root)
-    except NotHereError:
-        stated = outline(dataset)
-        if stated is None:
-            raise
-        return Facts("not here", stated.input_shape, stated.num_classes, stated.train_images)
-
-
-def _read_facts(dataset: FunctionEntry, root: Path) -> Facts:
-    with fetch_with(None):
-        splits: Splits = dataset(root)
-    return Facts(splits.digest, splits.input_shape, len(splits.classes), len(splits.train))
-
-
-_kept_facts = lru_cache(maxsize=8)(_read_facts)
-"""Read once per process where the content cannot change: a preview is asked for with every move of a slider."""
+    return pd.DataFrame([stage.model_dump(include=set(HISTORY)) for stage in ran.values()])

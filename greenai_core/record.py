@@ -49,6 +49,12 @@ class StageRecord(Frozen):
         "aborted the stage did not end, and the figures are those until then"
     )
     curve: tuple[dict[str, float], ...] = Field((), description="per epoch: epoch, loss, accuracy_val, lr, energy_j")
+    resumed: dict[str, Any] | None = Field(
+        None,
+        description="what earlier attempts spent on the epochs that were taken over from them: epoch (how many those "
+        "are), energy_j, cpu_s, wall_s. The stage's figures contain it; what this run spent does not, nor does "
+        "`window`, of which only kind and quality are those of the sum. None: the stage ran in one go",
+    )
     teacher: tuple[StageRecord, ...] = Field((), description="stages of the teacher that this stage was taught by")
 
     @property

@@ -25,7 +25,8 @@ from greenai_core.registry import versions
 from greenai_core.spec import Measurement, Spec, check, digest
 from greenai_core.store import artifacts, records
 from greenai_core.unfinished import Keep, Unfinished, forget
-from greenai_core.walk import Setting, Walk, untrained, weight
+from greenai_core.untrained import untrained
+from greenai_core.walk import Setting, Walk, weight
 
 MEASURING_WEIGHT = 1.0
 """Share of a run's progress that measuring takes, in epochs."""
@@ -201,7 +202,7 @@ def _deployed(record: Record, spec: Spec) -> bytes:
     if name and artifacts.exists(name):
         return artifacts.read(name)
     shape, classes = _shape(record), len(record.provenance["classes"])
-    exported = export.export_model(untrained(spec, shape, classes)[-1].model, shape)
+    exported = export.export_model(untrained(spec, shape, classes).model, shape)
     if exported.content is None:
         raise BadInput(f"{record.run_id}: {exported.reason}")
     return exported.content

@@ -6,11 +6,14 @@ folder that holds ``app.py``, so that the dashboard and the command line agree w
 
 from __future__ import annotations
 
+import os
 import platform
+from functools import lru_cache
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, Field, SecretStr, ValidationError
+from pydantic import AfterValidator, Field, SecretStr, ValidationError, ValidationInfo, field_validator
+from pydantic_core import PydanticCustomError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from greenai_core.errors import BadInput
@@ -51,6 +54,12 @@ class Settings(BaseSettings):
     artifacts: Annotated[str, AfterValidator(_uri_from_root)] = Field(
         "results/artifacts", validate_default=True, description="fsspec URI for models and checkpoints"
     )
+    checkpoints_cap_mb: float = Field(
+        2048.0,
+        gt=0,
+        allow_inf_nan=False,
+        description="megabytes of prefix checkpoints; above it those used least recently go",
+    )
     bank: RootedPath = Field(Path("results/bank"), validate_default=True, description="shipped records, read only")
     country: Annotated[str, Field(pattern="^[A-Z]{3}$")] | None = Field(
         None, description="ISO 3166 alpha-3 code of the grid, for carbon; unset: carbon is unknown"
@@ -59,10 +68,23 @@ class Settings(BaseSettings):
     powercap_root: RootedPath = Field(
         Path("/sys/class/powercap"), description="where Linux shows the energy counters of the processor (RAPL)"
     )
-    executor: Literal["local"] = Field("local", description="where jobs run")
+    executor: Literal["local", "ray"] = Field(
+        "local", description="where jobs run: here, or on the nodes of a Ray cluster (docs/cluster.md)"
+    )
+    ray_address: str = Field("http://127.0.0.1:8265", description="where the head of the Ray cluster takes jobs")
     launch_token: SecretStr | None = Field(None, description="lets a dashboard that is not on localhost launch runs")
     host_id: str = Field(default_factory=platform.node, description="name of this host in the job table")
     idle_exit_s: float = Field(600.0, gt=0, description="an idle supervisor ends after this many seconds")
+
+    @field_validator("executor")
+    @classmethod
+    def _nodes_need_a_server(cls, executor: str, others: ValidationInfo) -> str:
+        if executor == "ray" and others.data.get("database_url", "").startswith("sqlite"):
+            raise PydanticCustomError(
+                "needs_a_server",
+                "the nodes of a cluster cannot share a SQLite file; set GREENAI_DATABASE_URL to a PostgreSQL server",
+            )
+        return executor
 
 
 def settings() -> Settings:
@@ -71,6 +93,12 @@ def settings() -> Settings:
     Raises:
         BadInput: a variable has a value that its field refuses.
     """
+    return _read(tuple(item for item in os.environ.items() if item[0].upper().startswith("GREENAI_")))
+
+
+@lru_cache(maxsize=1)
+def _read(_variables: tuple[tuple[str, str], ...]) -> Settings:
+    """Read them; remembered while no variable changes, since every access to the store asks."""
     try:
         return Settings()
     except ValidationError as error:

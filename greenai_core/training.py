@@ -20,9 +20,10 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from greenai_core import acceleration
+from greenai_core import acceleration, training_state
 from greenai_core.candidate import Candidate
 from greenai_core.errors import RunFailed
+from greenai_core.training_state import Resumable, State
 
 if TYPE_CHECKING:
     from greenai_core.context import Data
@@ -96,10 +97,12 @@ def fit(
     loss: Loss = cross_entropy,
     penalty: Penalty | None = None,
     validate: Validate | None = None,
+    resume: Resumable | None = None,
 ) -> Candidate:
     """Train a copy of the candidate's model with AdamW on a one-cycle schedule and return the trained candidate.
 
-    After each optimizer step the model is projected onto the candidate's constraints.
+    After each optimizer step the model is projected onto the candidate's constraints. A training that continues from a
+    state gives the weights, bit for bit, of one that was never interrupted (same machine, same threads).
 
     Args:
         candidate: what to train; left as it is.
@@ -115,6 +118,7 @@ def fit(
         loss: objective of logits (B, K) and a batch.
         penalty: added to the loss, a function of the model.
         validate: how the validation accuracy of an epoch is found; None: `accuracy_of` the validation images.
+        resume: where an earlier attempt's state is looked for, and this one's is kept; None: nowhere.
 
     Raises:
         RunFailed: the loss is no longer a finite number.
@@ -131,9 +135,16 @@ def fit(
     steps_per_epoch = len(_edges(len(labels), batch_size))
     watch = validate or partial(accuracy_of, images=data.val.images, labels=data.val.labels)
     steps, step, told = epochs * steps_per_epoch, 0, float("-inf")  # the first step is told at once
-    value = torch.zeros(())
+    value, done = torch.zeros(()), 0
+    fits = partial(
+        training_state.fits, model=model, generator=generator, epochs=epochs, steps_per_epoch=steps_per_epoch
+    )
+    if resume is not None and (state := resume.load(fits)) is not None:
+        training_state.restore(state, model, optimizer, generator)
+        step, done = state.step, state.epoch
+        report(Step(done, epochs, step / steps, state.loss, one_cycle(step - 1, steps, lr)))
     with acceleration.threads_for(model), acceleration.lean(model):
-        for epoch in range(1, epochs + 1):
+        for epoch in range(done + 1, epochs + 1):
             model.train()
             for batch in _batches(images, labels, batch_size, augment, generator):
                 rate = one_cycle(step, steps, lr)
@@ -154,6 +165,10 @@ def fit(
                     told = time.perf_counter()
             accuracy = watch(model, precision)
             report(Step(epoch, epochs, step / steps, _finite(value, epoch), rate, accuracy))
+            if resume is not None and resume.due(last := epoch == epochs):
+                tensors = training_state.capture(model, optimizer, generator)
+                kept = training_state.without_moments(tensors) if last else tensors
+                resume.save(State(epoch, epochs, step, float(value.detach()), kept))
     # Back to the plain layout, which is what a checkpoint restores: with another one the last bits of a sum differ.
     return replace(candidate, model=model.to(memory_format=torch.contiguous_format).eval())  # type: ignore[call-overload]
 

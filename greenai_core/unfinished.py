@@ -9,13 +9,12 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
 from typing import Any
 
+from greenai_core.at_work import AtWork, Joules, until_now
 from greenai_core.energy.bill import NO_SOURCE
 from greenai_core.energy.carbon import NO_COUNTRY
 from greenai_core.energy.open_window import OpenWindow
-from greenai_core.energy.window import Window
 from greenai_core.errors import BadInput, Cancelled, RunFailed
 from greenai_core.record import Record, StageRecord, least_sure, with_teachers
 
@@ -27,53 +26,9 @@ NOT_ENDED = "the run did not end"
 Keep = Callable[[Record], None]
 """Called with the record of a run that has not ended, again and again; it should store it and must not raise."""
 
-Joules = Callable[[Window, Sequence[Window]], float | None]
-"""Joules of a window without those of some windows within it; None where no source covers what did the work."""
-
 
 def forget(record: Record) -> None:
     """Keep nothing."""
-
-
-class AtWork:
-    """A stage that has not ended; whoever runs it adds to `curve` and `watched`, and says when its window is open.
-
-    Attributes:
-        curve: as in the stage's record.
-        watched: windows in which its progress was looked at, which are no part of what it costs.
-        window: its energy window; None: its teachers are still being taught.
-        taught: the stages of its teachers that are through.
-    """
-
-    def __init__(self, facts: Mapping[str, Any]) -> None:
-        """Take the fields of the stage's record that are known before it begins."""
-        self._facts = facts
-        self.curve: list[dict[str, float]] = []
-        self.watched: list[Window] = []
-        self.window: OpenWindow | None = None
-        self.taught: list[StageRecord] = []
-
-    def record(self, joules: Joules, teaching: Sequence[StageRecord]) -> StageRecord:
-        """Return what the stage leaves if it ends now; `teaching` are the stages so far of a teacher still taught."""
-        if self.window is None:
-            spent: dict[str, Any] = {"energy_j": 0.0, "cpu_s": 0.0, "wall_s": 0.0, "window": {"status": "aborted"}}
-        else:
-            made = replace(_until_now(self.window), status="aborted")
-            spent = {
-                "energy_j": joules(made, self.watched),
-                "cpu_s": made.cpu_s - sum(looking.cpu_s for looking in self.watched),
-                "wall_s": made.wall_s - sum(looking.wall_s for looking in self.watched),
-                "window": made.as_json(),
-            }
-        return StageRecord(
-            **self._facts,
-            **spent,
-            params=None,
-            nonzero_params=None,
-            accuracy_val=None,
-            curve=tuple(self.curve),
-            teacher=(*self.taught, *teaching),
-        )
 
 
 class _Recipe:
@@ -127,7 +82,7 @@ class Unfinished:
 
     def begin(self, facts: Mapping[str, Any]) -> AtWork:
         """A stage begins, with its teachers."""
-        begun = AtWork(facts)
+        begun = AtWork(facts, self._joules)
         self._recipes[-1].at_work = begun
         return begun
 
@@ -159,8 +114,8 @@ class Unfinished:
             self._keep_as("failed", sentence(error))
 
     def _keep_as(self, status: str, why: str) -> None:
-        spent = None if self.spent is None else _until_now(self.spent)
-        stages = _stages(self._recipes, self._joules)
+        spent = None if self.spent is None else until_now(self.spent)
+        stages = _stages(self._recipes)
         record = self._record.model_copy(
             update={
                 "status": status,
@@ -199,18 +154,11 @@ _PATH = re.compile(
 blanks, and few, since the rest of the sentence follows."""
 
 
-def _stages(recipes: Sequence[_Recipe], joules: Joules) -> tuple[StageRecord, ...]:
+def _stages(recipes: Sequence[_Recipe]) -> tuple[StageRecord, ...]:
     """Return the stages of the outermost recipe until now, the one at work last, with those of its teachers within."""
     if not recipes:
         return ()
     recipe, *inner = recipes
     if recipe.at_work is None:
         return tuple(recipe.ended)
-    return (*recipe.ended, recipe.at_work.record(joules, _stages(inner, joules)))
-
-
-def _until_now(window: OpenWindow) -> Window:
-    try:
-        return window.closed
-    except RuntimeError:
-        return window.so_far()
+    return (*recipe.ended, recipe.at_work.record(_stages(inner)))

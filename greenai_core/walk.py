@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -12,8 +13,9 @@ import torch
 from torch import nn
 
 from greenai_core import acceleration, checkpoint, metrics, training
+from greenai_core.at_work import AtWork
 from greenai_core.candidate import Candidate
-from greenai_core.context import Context, Data, Images, tensors
+from greenai_core.context import Context, Data, tensors
 from greenai_core.datasets._base import Splits, fetch_with
 from greenai_core.energy.meter import EnergyMeter
 from greenai_core.energy.open_window import OpenWindow
@@ -22,10 +24,11 @@ from greenai_core.errors import BadInput
 from greenai_core.progress import Progress, Reporter
 from greenai_core.record import StageRecord
 from greenai_core.registry import FunctionEntry
+from greenai_core.resume import Resuming
 from greenai_core.settings import settings
 from greenai_core.spec import Spec, Teacher
 from greenai_core.store import checkpoints
-from greenai_core.techniques._base import Technique
+from greenai_core.techniques._base import Technique, epochs_of
 from greenai_core.unfinished import Unfinished
 
 
@@ -93,21 +96,22 @@ class Walk:
         """Walk the recipe of `spec`; `label` goes before the stage's name in progress reports."""
         _, data = self.load(spec.dataset)
         keys = checkpoints.keys(spec, lambda dataset: self.load(dataset)[0].digest, self._setting.numerics())
-        done = checkpoints.stored(keys)
-        if done:
-            candidate = checkpoint.unpack(*checkpoints.read(keys[done - 1]), self._setting.device)
-            stages = checkpoints.history(keys[done - 1])
+        restored = checkpoints.restore(keys)
+        if restored:
+            done, stages = restored.done, restored.stages
+            candidate = checkpoint.unpack(restored.tensors, restored.structure, self._setting.device)
             self._done += sum(weight(stage) for stage in spec.recipe[:done])
         else:
-            model = fresh_model(spec, data.input_shape, data.num_classes)
-            candidate, stages = Candidate(model.to(self._setting.device)), ()
+            done, stages = 0, ()
+            candidate = Candidate(fresh_model(spec, data.input_shape, data.num_classes).to(self._setting.device))
         self._unfinished.enter(stages)
         for index in range(done, len(spec.recipe)):
-            candidate, stage = self._stage(spec, index, candidate, data, keys[index], label)
+            candidate, stage, snapshots = self._stage(spec, index, candidate, data, keys[index], label)
             stages = (*stages, stage)
             self._unfinished.ended(stage)
             packed = checkpoint.pack(candidate, spec.model, data.input_shape, data.num_classes)
             checkpoints.write(keys[index], *packed, stages)
+            snapshots.forget()
         return Walked(candidate, stages)
 
     def load(self, dataset: FunctionEntry) -> tuple[Splits, Data]:
@@ -124,7 +128,7 @@ class Walk:
 
     def _stage(
         self, spec: Spec, index: int, candidate: Candidate, data: Data, key: str, label: str
-    ) -> tuple[Candidate, StageRecord]:
+    ) -> tuple[Candidate, StageRecord, Resuming]:
         stage = spec.recipe[index]
         facts = {
             "name": stage.name,
@@ -144,24 +148,25 @@ class Walk:
         torch.manual_seed(seed)
 
         def validate(model: nn.Module, precision: str) -> float:
-            """Find the validation accuracy in a window of its own: looking is no part of making the model."""
-            with self._meter.window("validation", phase="evaluate", cross_check=False) as looking:
-                accuracy = training.accuracy_of(model, precision, data.val.images, data.val.labels)
-            begun.watched.append(looking.closed)
-            return accuracy
+            """Find the validation accuracy; looking is no part of making the model."""
+            with self._aside(begun, "validation", "evaluate"):
+                return training.accuracy_of(model, precision, data.val.images, data.val.labels)
 
         self._unfinished.tell()  # a stage may end without ever reporting
         with self._meter.alone(), self._meter.window(stage.name, phase=stage.name) as window:
             begun.window = window
+            aside = partial(self._aside, begun, "snapshot", "other")
+            snapshots = Resuming(key, self._setting.training_key, begun, aside, self._unfinished.keep_now)
+            fit = partial(
+                training.fit,
+                data=data,
+                generator=torch.Generator().manual_seed(seed),
+                report=partial(self._told, begun, label + stage.name, index, stage),
+                validate=validate,
+            )
             context = Context(
                 data=data,
-                fit=partial(
-                    training.fit,
-                    data=data,
-                    generator=torch.Generator().manual_seed(seed),
-                    report=partial(self._told, window, label + stage.name, index, stage, begun.curve),
-                    validate=validate,
-                ),
+                fit=lambda candidate, **options: fit(candidate, **options, resume=snapshots.call()),
                 teacher=lambda teacher: taught[teacher].candidate.model.eval().requires_grad_(False),
                 rng=torch.Generator().manual_seed(seed),
             )
@@ -175,14 +180,17 @@ class Walk:
             params=count.params,
             nonzero_params=count.nonzero_params,
             accuracy_val=training.accuracy_of(candidate.model, "fp32", data.val.images, data.val.labels),
-            energy_j=self._setting.joules(window.closed, begun.watched),
-            cpu_s=window.closed.cpu_s - sum(looking.cpu_s for looking in begun.watched),
-            wall_s=window.closed.wall_s - sum(looking.wall_s for looking in begun.watched),
-            window=window.closed.as_json(),
-            curve=tuple(begun.curve),
+            **begun.figures(window.closed),
             teacher=tuple(part for walked in taught.values() for part in walked.stages),
         )
-        return candidate, record
+        return candidate, record, snapshots
+
+    @contextmanager
+    def _aside(self, begun: AtWork, label: str, phase: str) -> Iterator[None]:
+        """Do something in a window of its own while a stage is at work: it is no part of what the stage costs."""
+        with ExitStack() as after, self._meter.window(label, phase=phase, cross_check=False) as window:
+            after.callback(lambda: begun.watched.append(window.closed))
+            yield
 
     def _teach(self, spec: Spec, index: int, teacher: Teacher, data: Data) -> Walked:
         """Walk a teacher; one that sees other images or knows other classes is refused before it is trained."""
@@ -195,17 +203,16 @@ class Walk:
 
     def _told(
         self,
-        window: OpenWindow,
+        begun: AtWork,
         name: str,
         index: int,
         stage: Technique,
-        curve: list[dict[str, float]],
         step: training.Step,
     ) -> None:
-        energy_j = self._setting.joules_so_far(window)
         if step.accuracy_val is not None:
+            energy_j = begun.spent().energy_j
             point = {"epoch": step.epoch, "loss": step.loss, "accuracy_val": step.accuracy_val, "lr": step.lr}
-            curve.append(point if energy_j is None else {**point, "energy_j": energy_j})
+            begun.curve.append(point if energy_j is None else {**point, "energy_j": energy_j})
         self._reporter(
             Progress(
                 stage=name,
@@ -227,11 +234,6 @@ def weight(stage: Technique, *, own: bool = False) -> float:
     """Return roughly how many epochs a stage takes; with those of its teachers, unless only its `own` are wanted."""
     taught = 0.0 if own else sum(weight(s) for teacher in checkpoints.teachers(stage) for s in teacher.recipe)
     return max(0.1, epochs_of(stage)) + taught
-
-
-def epochs_of(stage: Technique) -> int:
-    """Return how often a stage passes over the training images."""
-    return sum(getattr(stage, field, 0) for field in ("epochs", "sparse_epochs"))
 
 
 def seed_of(seed: int, place: int) -> int:
@@ -277,22 +279,3 @@ def fresh_model(spec: Spec, input_shape: tuple[int, int, int], num_classes: int)
             f"model.name: {spec.model.name} cannot take images of {shape} ({error}); choose another model."
         ) from None
     return model.train()
-
-
-def untrained(spec: Spec, input_shape: tuple[int, int, int], num_classes: int) -> list[Candidate]:
-    """Walk the recipe without training; returns the untouched candidate and the one after each stage.
-
-    The techniques are really applied, with a `fit` that returns its candidate unchanged: what follows from the shapes
-    of tensors, sizes and times, is that of the trained model.
-    """
-    image = Images(torch.zeros(1, *input_shape), torch.zeros(1, dtype=torch.int64))
-    data = Data(image, image, input_shape, num_classes)
-
-    def unchanged(candidate: Candidate, **options: Any) -> Candidate:
-        return candidate
-
-    context = Context(data, unchanged, lambda teacher: nn.Identity(), torch.Generator())
-    candidates = [Candidate(fresh_model(spec, input_shape, num_classes))]
-    for stage in spec.recipe:
-        candidates.append(stage.apply(candidates[-1], context))
-    return candidates

@@ -1,51 +1,123 @@
-"""Every job of the store: what runs now, and what has ended."""
+"""Every job of the store: what runs now, what waits, and what has ended."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+
 import streamlit as st
 
-from greenai_core.jobs import queue
-from greenai_core.jobs.queue import Job
-from greenai_core.jobs.states import LIVE
-from pages.components import access, data, job, refusal
+from greenai_core.jobs import control, queue
+from greenai_core.jobs.access import Access
+from greenai_core.jobs.queue import Job, Sweep
+from greenai_core.jobs.states import HELD, LIVE, WAITING, State
+from pages.components import access, data, job, queue_bar, refusal, sweep
 
-PER_PAGE = 10
+PER_PAGE, SWEEPS_PER_PAGE = 10, 3
+
+WAITING_SHOWN = 10  # more lines tell nobody more, and drawing them each second would take the browser's time
+
+# Streamlit fades what it has not drawn anew yet; each second, on a busy machine, that is a flicker.
+STEADY = "<style>.st-key-watched [data-stale=true] { opacity: 1 !important; transition: none !important; }</style>"
 
 
-def split() -> tuple[list[Job], list[Job]]:
-    """Return the jobs that are live, oldest first, and those that have ended, newest first."""
-    every = queue.jobs()
-    return [item for item in reversed(every) if item.state in LIVE], [item for item in every if item.state not in LIVE]
+def watch(*, lively: bool, kind: str) -> None:
+    """Show the queue as it is, each second: no more is asked for and drawn than one can see.
 
-
-def watch(shown: set[str]) -> None:
-    """Show the live jobs; the whole page is drawn anew only when one of them has come or gone."""
+    Args:
+        lively: whether there was a live job when the page was drawn.
+        kind: how energies are obtained of runs that have no record yet.
+    """
     with refusal.shown():
-        live, _ = split()
-        if {item.id for item in live} != shown:
-            st.rerun()
-        kind = data.usual_kind()
-        for item in live:
-            job.live(item, kind, access.current())
-        if not live:
-            st.info(
-                "No job is running. Launch one, or start the first experiment on the Overview page.",
-                icon=":material/bedtime:",
-            )
+        counts = queue.counts()
+        if any(state in LIVE for state in counts) != lively:
+            st.rerun()  # at another pace
+        allowed = access.current()
+        if not counts:
+            nothing()
+            return
+        queue_bar.bar(counts, control.control(), allowed)
+        sweeps = queue.sweeps()
+        if lively:
+            with st.container(key="now"):
+                now(counts, [one for one in sweeps if sweep.is_live(one)], kind, allowed)
+        else:
+            st.info("No job is running.", icon=":material/bedtime:")
             st.page_link("launch.py", label="Launch a run", icon=":material/play_arrow:")
+        ended = sum(count for state, count in counts.items() if state not in LIVE)
+        if ended:
+            st.subheader("Ended", anchor=False)
+            past(ended, [one for one in sweeps if not sweep.is_live(one)], kind, allowed)
 
 
-def history(ended: list[Job]) -> None:
-    st.subheader("Ended", anchor=False)
-    pages = -(-len(ended) // PER_PAGE)
-    page = st.pagination(pages, key="page", bind="query-params") if pages > 1 else 1
-    for item in ended[(page - 1) * PER_PAGE : page * PER_PAGE]:
-        job.ended(item, data.kind_of(item.run_id), access.current())
+def nothing() -> None:
+    """Say what to do where there is no job yet."""
+    st.info(
+        "No job yet. Launch a run or a whole sweep, or start the first experiment: it takes less than a minute.",
+        icon=":material/bedtime:",
+    )
+    with st.container(horizontal=True):
+        st.page_link("overview.py", label="Run your first experiment", icon=":material/rocket_launch:")
+        st.page_link("launch.py", label="Launch a run", icon=":material/play_arrow:")
+
+
+def now(counts: Mapping[State, int], sweeps: Sequence[Sweep], kind: str, allowed: Access) -> None:
+    """Show the sweeps that go on, the jobs that run, and those that begin next."""
+    live = queue.live(WAITING_SHOWN)
+    # Each kind has a place of its own: what comes and goes in one does not move, and redraw, the others.
+    with st.container(key="sweeps-now"):
+        for one in sweeps:
+            sweep.card(one, kind, allowed)
+    with st.container(key="running"):
+        for item in live:
+            if item.state in HELD:
+                job.running(item, kind, allowed)
+    with st.container(key="next"):
+        if waiting := [item for item in live if item.state in WAITING]:
+            upcoming(waiting, {item.id: item for item in live}, allowed)
+            more = sum(counts.get(state, 0) for state in WAITING) - WAITING_SHOWN
+            if more > 0:
+                st.caption(f"and {more:,} more waiting")
+
+
+def upcoming(waiting: Sequence[Job], live: Mapping[str, Job], allowed: Access) -> None:
+    """Show what begins next, in that order, a line each."""
+    st.subheader("Waiting", anchor=False)
+    with st.container(border=True, key="waiting"):
+        for place, item in enumerate(waiting):
+            needed = [live[id] for id in item.needs if id in live]
+            job.waiting(item, needed, allowed, first=place == 0)
+
+
+def past(ended: int, sweeps: Sequence[Sweep], kind: str, allowed: Access) -> None:
+    """Show what has ended, the newest first, so many on a page."""
+    if sweeps:
+        skip = paged(len(sweeps), SWEEPS_PER_PAGE, "sweeps")
+        for one in sweeps[skip : skip + SWEEPS_PER_PAGE]:
+            sweep.card(one, kind, allowed)
+    found = queue.ended(PER_PAGE, paged(ended, PER_PAGE, "page"))
+    kinds = kinds_of(tuple(one.run_id for one in found if one.run_id))
+    for item in found:
+        job.ended(item, kinds.get(item.run_id or "", kind), allowed)
+
+
+@st.cache_data(max_entries=64, show_spinner=False)
+def kinds_of(run_ids: tuple[str, ...]) -> dict[str, str]:
+    """Return how the energies of runs were obtained, which never changes; runs that are not stored are not in it."""
+    table = data.runs()
+    known = table[table["run_id"].isin(run_ids)].dropna(subset="energy_train_kind")
+    return dict(zip(known["run_id"], known["energy_train_kind"], strict=True))
+
+
+def paged(count: int, per_page: int, key: str) -> int:
+    """Let people turn pages where there are several; returns how many things to leave out."""
+    pages = -(-count // per_page)
+    page = st.pagination(pages, key=key, bind="query-params") if pages > 1 else 1
+    return (page - 1) * per_page
 
 
 st.title("Jobs", anchor=False)
 st.caption("Jobs run in the background. Closing this page or restarting the dashboard stops none of them.")
-live, ended = split()
-st.fragment(watch, run_every=1 if live else 5)({item.id for item in live})
-if ended:
-    history(ended)
+lively = any(state in LIVE for state in queue.counts())
+st.html(STEADY)
+with st.container(key="watched"):
+    st.fragment(watch, run_every=1 if lively else 5)(lively=lively, kind=data.usual_kind())

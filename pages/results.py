@@ -8,7 +8,7 @@ import streamlit as st
 from greenai_core.analysis.explore import choices
 from greenai_core.store import records
 from greenai_core.wording import number
-from pages.components import data, delete, empty, inspect, measuring, runs
+from pages.components import data, delete, disk, empty, inspect, measuring, runs
 
 VIEWS = ("Own", "Bank", "Published")
 
@@ -88,3 +88,4 @@ if view == "Published":
 else:
     stored(view.lower())
 measuring.section()
+disk.section()

@@ -1,10 +1,14 @@
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
-from greenai_core.draft import MAX_SEEDS, Draft, Node, TeacherDraft, move, parse_seeds
+from greenai_core.draft import Axis, Draft, Node, TeacherDraft, move
 from greenai_core.errors import BadInput
+from greenai_core.jobs import sweeps
 from greenai_core.spec import Spec, check
+from greenai_core.values import Variable
 from tests import factory
 
 SPECS = [
@@ -69,14 +73,132 @@ def test_widgets_of_two_nodes_never_share_a_name() -> None:
     assert len(set(uids)) == len(uids)
 
 
+PRUNED = factory.spec(technique="l1_channel_pruning", sparsity=0.5)
+
+
+def variable(draft: Draft, path: str) -> Variable:
+    (found,) = [each for each in draft.variables() if each.path == path]
+    return found
+
+
+def vary(draft: Draft, path: str, written: str | list[str]) -> Axis:
+    draft.axes.append(Axis(variable(draft, path).id, written))
+    return draft.axes[-1]
+
+
+def test_every_number_and_choice_can_be_varied_and_says_where_it_is() -> None:
+    titles = {each.path: each.title for each in Draft.of_spec(factory.spec(technique="distill")).variables()}
+    assert titles["recipe.0.temperature"] == "1. Distillation: Temperature"
+    assert titles["recipe.0.teacher.recipe.0.epochs"] == "1. Distillation, teacher's 1. Train: Epochs"
+    assert {"model", "dataset", "measurement.profile", "recipe.0.augment"} <= titles.keys()
+    assert "recipe.0.teacher" not in titles
+    assert len(set(titles.values())) == len(titles)
+
+
+def test_what_stands_in_the_form_is_a_value_to_begin_with() -> None:
+    draft = Draft.of_spec(factory.spec(model="mobilenet_v3_small", technique="distill"))
+    before = draft.specs()
+    for each in draft.variables():
+        draft.axes.append(Axis(each.id, each.present()))
+    assert draft.specs() == before
+
+
+def test_a_grid_times_seeds_is_one_document() -> None:
+    draft = Draft.of_spec(PRUNED)
+    vary(draft, "recipe.1.sparsity", "0.6-0.8 step 0.1")
+    vary(draft, "recipe.0.augment", ["none", "shift"])
+    vary(draft, "measurement.profile", ["quick", "none"])
+    draft.seeds, draft.budget_j = "0, 1", 500.0
+    document = draft.document()
+    assert document["sweep"] == {
+        "recipe.1.sparsity": [0.6, 0.7, 0.8],
+        "recipe.0.augment": ["none", "shift"],
+        "measurement.profile": ["quick", "none"],
+    }
+    assert (document["seeds"], document["budget_j"]) == ([0, 1], 500.0)
+    assert draft.specs() == list(sweeps.read(document).specs)
+    assert len(draft.specs()) == 24
+
+
+def test_models_can_be_compared_each_with_its_own_fields() -> None:
+    draft = Draft.of_spec(factory.spec(model="mobilenet_v3_small"))
+    draft.model.values["width"] = 0.5
+    vary(draft, "model", ["mlp_student", "mobilenet_v3_small"])
+    assert [spec.model.model_dump() for spec in draft.specs()] == [
+        {"name": "mlp_student"},
+        {"name": "mobilenet_v3_small", "width": 0.5},
+    ]
+
+
+def test_what_is_varied_follows_its_stage_and_goes_with_it() -> None:
+    draft = Draft.of_spec(PRUNED)
+    vary(draft, "recipe.2.epochs", "1, 2")
+    draft.stages.insert(1, Node.of_json("techniques", {"name": "magnitude_pruning"}))
+    assert list(draft.document()["sweep"]) == ["recipe.3.epochs"]
+    move(draft.stages, 3, -1)
+    assert list(draft.document()["sweep"]) == ["recipe.2.epochs"]
+    draft.stages.pop(2)
+    assert "sweep" not in draft.document()
+    assert draft.axes == []
+
+
+def test_another_model_takes_its_fields_along() -> None:
+    draft = Draft.of_spec(factory.spec(model="mobilenet_v3_small"))
+    vary(draft, "model.width", "0.5, 1")
+    draft.model = Node.of_json("models", {"name": "mnist_cnn"})
+    assert len(draft.specs()) == 1
+
+
 @pytest.mark.parametrize(
-    ("text", "seeds"), [("3", [3]), (" 0, 1,2 ", [0, 1, 2]), ("0-3", [0, 1, 2, 3]), ("5 5 1", [5, 1])]
+    ("path", "written", "sentence"),
+    [
+        ("recipe.1.sparsity", "0.5, half", r"^2\. L1 channel pruning: Sparsity: 'half' is not a number"),
+        ("recipe.1.sparsity", " ", r"^2\. L1 channel pruning: Sparsity: write at least one value"),
+        ("recipe.0.augment", [], r"^1\. Train: Augmentation: choose at least one value"),
+        ("recipe.1.sparsity", "0.5, 2", r"recipe\.1\.sparsity: .*got 2"),
+        ("recipe.0.epochs", "1.5", r"recipe\.0\.epochs: .*got 1\.5"),
+        ("recipe.0.epochs", "1-200, 300", r"recipe\.0\.epochs: .*got 300"),
+    ],
 )
-def test_seeds(text: str, seeds: list[int]) -> None:
-    assert parse_seeds(text) == seeds
+def test_a_bad_value_names_its_field(path: str, written: str | list[str], sentence: str) -> None:
+    draft = Draft.of_spec(PRUNED)
+    vary(draft, path, written)
+    with pytest.raises(BadInput, match=sentence):
+        draft.specs()
 
 
-@pytest.mark.parametrize("text", ["", "one", "1.5", "-1", "3-1", f"0-{MAX_SEEDS}", "0-99, 100-150", "99999999999999"])
-def test_what_is_no_list_of_seeds_is_refused(text: str) -> None:
-    with pytest.raises(BadInput, match=r"^seeds: "):
-        parse_seeds(text)
+def sweep_of(spec: Spec, **others: Any) -> dict[str, Any]:
+    return {"spec": spec.model_dump(mode="json"), **others}
+
+
+@pytest.mark.parametrize(
+    "document",
+    [
+        PRUNED.model_dump(mode="json"),
+        sweep_of(PRUNED),
+        sweep_of(PRUNED, seeds=[3]),
+        sweep_of(PRUNED, sweep={"recipe.1.sparsity": [0.9, 0.25], "recipe.0.augment": ["shift"]}, seeds=[2, 0]),
+        sweep_of(PRUNED, sweep={"recipe.0.lr": [0.00001, 1e-3], "recipe.0.epochs": [2]}, budget_j=12.5),
+        sweep_of(SPECS[2], sweep={"recipe.0.teacher.recipe.0.epochs": [1, 2], "measurement.profile": ["none"]}),
+        sweep_of(PRUNED, sweep={"model": [{"name": "mobilenet_v3_small"}, {"name": "mnist_cnn"}]}),
+    ],
+)
+def test_a_document_survives_being_a_draft(document: dict[str, Any]) -> None:
+    draft = Draft.of_document(document)
+    assert sweeps.read(draft.document()) == sweeps.read(document)
+    assert Draft.of_document(draft.document()).document() == draft.document()
+
+
+@pytest.mark.parametrize(
+    ("document", "sentence"),
+    [
+        ([PRUNED.model_dump(mode="json")] * 2, "submit"),
+        (sweep_of(PRUNED, sweep={"recipe.1": [{"name": "magnitude_pruning"}]}), r"^sweep\.recipe\.1: .*submit"),
+        (sweep_of(PRUNED, sweep={"model": [{"name": "mobilenet_v3_small", "width": 2}]}), r"^sweep\.model: .*choices"),
+        (sweep_of(PRUNED, sweep={"recipe.1.sparsity": [2]}), r"recipe\.1\.sparsity"),
+        (sweep_of(PRUNED, seeds=list(range(101))), "at most 100 seeds"),
+    ],
+)
+def test_a_document_without_room_in_the_form_is_refused(document: Any, sentence: str) -> None:
+    with pytest.raises(BadInput, match=sentence):
+        Draft.of_document(document)

@@ -4,32 +4,31 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 from streamlit.testing.v1 import AppTest
 
 from greenai_core import settings
 from greenai_core.analysis.explore import Filters, view
-from greenai_core.draft import Draft
 from greenai_core.examples import first_experiment
-from greenai_core.jobs import previews, queue, states, supervisor
-from greenai_core.jobs.access import Access
-from greenai_core.spec import Spec
+from greenai_core.jobs import previews, queue, supervisor
 from greenai_core.store import records
 from tests import factory
 
 FRAME = str(Path(__file__).resolve().parents[1] / "pages" / "main.py")
 PAGES = ("overview", "explore", "results", "launch", "jobs")
 ANSWER = {
-    "params": 241_936,
-    "nonzero_params": 241_936,
-    "macs": 755_000,
-    "size_bytes": 968_000,
-    "baseline": {"params": 1_199_882, "nonzero_params": 1_199_882, "macs": 11_990_000, "size_bytes": 4_800_000},
+    "runs": 1,
+    "stored": 0,
+    "to_run": 1,
+    "beside": 0,
     "predicted": {"wall_s": 7.5, "energy_j": 45.0, "basis": "3 stored runs on this machine"},
-    "cached_stages": [0],
-    "stages": [{"name": "train"}, {"name": "l1_channel_pruning"}, {"name": "fine_tune"}],
+    "stages_to_run": 3,
+    "stages_in_all": 3,
+    "free": {},
+    "before": dict.fromkeys(("params", "nonzero_params", "macs", "size_bytes"), (1_199_882, 1_199_882)),
+    "after": dict.fromkeys(("params", "nonzero_params", "macs", "size_bytes"), (241_936, 241_936)),
+    "exact": True,
 }
 
 
@@ -38,7 +37,7 @@ def quiet(monkeypatch: pytest.MonkeyPatch) -> None:
     """No process is started: those have tests of their own, and the browser tests use them."""
     monkeypatch.setattr(queue, "ensure_supervisor", lambda: None)
     monkeypatch.setattr(supervisor, "ensure_supervisor", lambda: None)
-    monkeypatch.setattr(previews, "ask", lambda spec: ANSWER)
+    monkeypatch.setattr(previews, "ask", lambda document, again: ANSWER)
 
 
 @pytest.fixture
@@ -146,129 +145,6 @@ def test_filters_that_match_nothing_say_so(filled: None) -> None:
     assert "No run matches" in words(app)
 
 
-def test_launch_shows_sizes_price_and_what_is_free() -> None:
-    shown = words(opened("launch"))
-    assert "241,936" in shown
-    assert "45.0 J" in shown
-    assert "3 stored runs on this machine" in shown
-    assert "1. train" in shown
-
-
-def priced(app: AppTest) -> dict[str, str]:
-    return {item.label: item.value for item in app.metric if item.label in ("Time", "Energy")}
-
-
-def seeds(app: AppTest, text: str) -> AppTest:
-    next(item for item in app.text_input if item.label == "Seeds").set_value(text).run()
-    assert not app.exception
-    return app
-
-
-def test_the_price_is_that_of_all_seeds_that_are_not_stored(monkeypatch: pytest.MonkeyPatch) -> None:
-    def ask(spec: Spec) -> dict[str, Any]:
-        cached = [0] if spec.seed == 1 else []
-        return ANSWER | {
-            "cached_stages": cached,
-            "predicted": {"wall_s": 1.0, "energy_j": 10.0 * spec.seed, "basis": "b"},
-        }
-
-    monkeypatch.setattr(previews, "ask", ask)
-    records.save(factory.record(first_experiment(0)))
-    app = seeds(opened("launch"), "0-3")
-    assert priced(app) == {"Time": "3.00 s", "Energy": "60.0 J"}
-    assert "Price of 3 runs**, 1 more stored already" in words(app)
-    assert "1. train (in 1 of 3 runs)" in words(app)
-    app.toggle(key="again").set_value(True).run()
-    assert priced(app)["Time"] == "4.00 s"
-    assert "Nothing is left to run" in words(seeds(opened("launch"), "0"))
-
-
-def test_the_first_eight_seeds_stand_for_the_others(monkeypatch: pytest.MonkeyPatch) -> None:
-    asked = set()
-    monkeypatch.setattr(previews, "ask", lambda spec: asked.add(spec.seed) or ANSWER)
-    app = seeds(opened("launch"), "0-19")
-    assert asked == set(range(8))
-    assert priced(app) == {"Time": "2.50 min", "Energy": "900 J"}
-    assert "the first 8 of 20 seeds, scaled to all" in words(app)
-
-
-def test_launch_submits_one_job_per_seed() -> None:
-    app = opened("launch")
-    next(item for item in app.text_input if item.label == "Seeds").set_value("0, 1").run()
-    app.button(key="launch").click().run()
-    assert not app.exception
-    assert sorted(job.spec["seed"] for job in queue.jobs()) == [0, 1]
-
-
-def test_a_stored_run_is_answered_and_not_run_again() -> None:
-    records.save(factory.record(first_experiment()))
-    app = opened("launch")
-    assert "stored already" in words(app)
-    app.button(key="launch").click().run()
-    assert queue.jobs() == []
-
-
-def test_the_sparsity_slider_reaches_the_spec(monkeypatch: pytest.MonkeyPatch) -> None:
-    asked = []
-    monkeypatch.setattr(previews, "ask", lambda spec: asked.append(spec) or ANSWER)
-    app = opened("launch")
-    next(item for item in app.slider if item.label == "Sparsity").set_value(0.6).run()
-    assert [spec.recipe[1].sparsity for spec in asked][-1] == 0.6
-
-
-def test_a_refused_recipe_shows_its_sentence_instead_of_the_price() -> None:
-    app = opened("launch")
-    first = app.session_state["draft"].stages[0].uid
-    app.button(key=f"{first}.delete").click().run()
-    assert "needs a model that is trained" in words(app)
-    assert "45.0 J" not in words(app)
-    assert not [button for button in app.button if button.key == "launch"]
-
-
-def test_a_stage_can_be_added_and_moved() -> None:
-    app = opened("launch")
-    draft: Draft = app.session_state["draft"]
-    app.selectbox(key=f"{draft.uid}.add").set_value("magnitude_pruning").run()
-    app.button(key=f"{draft.uid}.add-button").click().run()
-    added = app.session_state["draft"].stages[-1]
-    assert added.name == "magnitude_pruning"
-    app.button(key=f"{added.uid}.arrow_upward").click().run()
-    assert [stage.name for stage in app.session_state["draft"].stages][-2] == "magnitude_pruning"
-
-
-def test_distillation_has_a_teacher_with_a_recipe_of_its_own() -> None:
-    app = opened("launch")
-    draft: Draft = app.session_state["draft"]
-    app.selectbox(key=f"{draft.uid}.add").set_value("distill").run()
-    app.button(key=f"{draft.uid}.add-button").click().run()
-    assert not app.exception
-    teacher = app.session_state["draft"].stages[-1].values["teacher"]
-    app.selectbox(key=f"{teacher.uid}.model").set_value("mlp_student").run()
-    assert not app.exception
-    assert app.session_state["draft"].specs()[0].recipe[-1].teacher.model.name == "mlp_student"
-
-
-def test_an_uploaded_spec_fills_the_form() -> None:
-    app = opened("launch")
-    spec = factory.spec(technique="magnitude_pruning", sparsity=0.33, seed=5)
-    app.file_uploader(key="upload").set_value(("spec.json", spec.to_json().encode(), "application/json")).run()
-    assert not app.exception
-    assert app.session_state["draft"].specs() == [spec]
-    assert next(item for item in app.slider if item.label == "Sparsity").value == 0.33
-
-
-@pytest.mark.parametrize(
-    ("content", "sentence"),
-    [(b"{", "malformed JSON"), (b'{"dataset": {"name": "nope"}}', "unknown dataset"), (b" " * 1_000_001, "too large")],
-)
-def test_a_refused_upload_leaves_the_form_as_it_was(content: bytes, sentence: str) -> None:
-    app = opened("launch")
-    app.file_uploader(key="upload").set_value(("bad.json", content, "application/json")).run()
-    assert not app.exception
-    assert sentence in words(app)
-    assert app.session_state["draft"].specs() == [first_experiment()]
-
-
 def test_a_dashboard_that_others_can_reach_is_read_only(monkeypatch: pytest.MonkeyPatch) -> None:
     from streamlit import config
 
@@ -287,38 +163,6 @@ def test_a_dashboard_that_others_can_reach_is_read_only(monkeypatch: pytest.Monk
         assert not app.button(key="first").disabled
     finally:
         config.set_option("server.address", before)
-
-
-def test_a_live_job_shows_how_far_it_is_and_can_be_cancelled() -> None:
-    (job,) = queue.submit([first_experiment()], access=Access.local())
-    app = opened("jobs")
-    assert "mnist_cnn on digits" in words(app)
-    app.button(key=f"act-{job.id}").click().run()
-    assert not app.exception
-    assert queue.job(job.id or "").state == "cancelled"
-
-
-def test_a_running_job_draws_its_curve_so_far() -> None:
-    queue.submit([first_experiment()], access=Access.local())
-    assert not opened("jobs").get("plotly_chart")
-    ticket = states.claim("test", "test-host")
-    assert ticket is not None
-    states.begin(ticket)
-    epoch = {"at": 0.0, "stage": "train", "stage_index": 0, "epoch": 1, "loss": 0.5, "accuracy_val": 0.9}
-    states.beat(ticket, states.News({"epoch": 1, "epochs": 3}, [{**epoch, "lr": 0.001, "energy_j": 1.0}]))
-    assert len(opened("jobs").get("plotly_chart")) == 1
-
-
-def test_an_ended_job_can_be_run_again_and_a_failed_one_says_why() -> None:
-    (job,) = queue.submit([first_experiment()], access=Access.local())
-    ticket = states.claim("test", "test-host")
-    assert ticket is not None
-    states.begin(ticket)
-    states.finish(ticket, "failed", states.News({}), error="the disk is full; free some space.")
-    app = opened("jobs")
-    assert "the disk is full; free some space." in words(app)
-    app.button(key=f"act-{job.id}").click().run()
-    assert [item.state for item in queue.jobs()] == ["queued", "failed"]
 
 
 def test_published_figures_stand_beside_ours(filled: None) -> None:

@@ -244,7 +244,7 @@ def test_the_idle_power_is_shown_as_soon_as_it_is_known(tmp_path: Path, monkeypa
 def test_a_job_never_wears_a_surer_badge_than_its_run(describing: list[int]) -> None:
     """The sources of this machine are measured; what this run had was not."""
     queue.submit([first_experiment()], access=Access.local())
-    ticket = states.claim("test", "test-host")
+    ticket = states.claim("test", "host")
     assert ticket is not None
     states.begin(ticket)
     states.beat(ticket, states.News({"energy_j": 5.0}))

@@ -19,7 +19,7 @@ from greenai_core.energy.meter import EnergyMeter
 from greenai_core.errors import BadInput, Cancelled
 from greenai_core.progress import Progress
 from greenai_core.record import Record
-from greenai_core.store import artifacts, checkpoints, records
+from greenai_core.store import answers, artifacts, checkpoints, records
 from greenai_core.torchvision_import import import_torchvision
 
 STAGES: list[dict[str, Any]] = [
@@ -182,7 +182,7 @@ def test_remeasure_makes_a_model_that_is_not_stored() -> None:
     assert abs(len(run._deployed(stored, a_spec())) - size) < 0.01 * size
     again = run.remeasure(stored.run_id)
     assert again.latency_ms > 0 and "latency_ms" not in again.notes
-    assert records.answered(a_spec(measurement={"profile": "quick"})) == again
+    assert answers.record(a_spec(measurement={"profile": "quick"})) == again
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="this machine has what the test expects to be missing")

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 import torch
+from safetensors.torch import load, save
 from torch import nn
 
-from greenai_core import training
+from greenai_core import training, training_state
 from greenai_core.candidate import Candidate, Mask
 from greenai_core.context import Data, Images
 from greenai_core.errors import Cancelled, RunFailed
+from greenai_core.training_state import State
 
 OPTIONS = {"epochs": 2, "lr": 1e-2, "batch_size": 16}
 
@@ -127,3 +131,153 @@ def test_shift_moves_by_at_most_two_pixels_and_flip_mirrors() -> None:
     assert set((rows - 4).tolist()) == {-2, -1, 0, 1, 2} == set((columns - 3).tolist())
     mirrored = training.AUGMENTATIONS["flip_shift"](image, torch.Generator().manual_seed(0))
     assert (mirrored.view(64, 81).argmax(1) % 9).max() == 7
+
+
+class Kept:
+    """Keeps every state, as bytes; `State.tensors` are only lent."""
+
+    def __init__(self, at: int | None = None) -> None:
+        self.at, self.states, self.fitted = at, {}, []
+
+    def load(self, fits: Callable[[State], bool]) -> State | None:
+        if self.at is None:
+            return None
+        state, tensors = self.states[self.at]
+        found = replace(state, tensors=load(tensors))
+        self.fitted.append(fits(found))
+        return found if self.fitted[-1] else None
+
+    def due(self, last: bool) -> bool:
+        return True
+
+    def save(self, state: State) -> None:
+        tensors = save({name: value.cpu().contiguous() for name, value in state.tensors.items()})
+        self.states[state.epoch] = replace(state, tensors={}), tensors
+
+
+def normalised(seed: int = 0) -> nn.Module:
+    torch.manual_seed(seed)
+    return nn.Sequential(
+        nn.Conv2d(1, 4, 3),
+        nn.BatchNorm2d(4),
+        nn.ReLU(),
+        nn.Conv2d(4, 4, 1),
+        nn.Flatten(),
+        nn.Dropout(0.2),
+        nn.Linear(64, 3),
+    )
+
+
+def run_of(
+    model: nn.Module, kept: Kept | None, *, seed: int = 0, stop: tuple[int, float] | None = None, **options: object
+) -> tuple[nn.Module, list[training.Step]]:
+    """Train for four epochs under a mask and a penalty; `stop` ends it in an epoch, after a share of all steps."""
+    told: list[training.Step] = []
+
+    def report(step: training.Step) -> None:
+        told.append(step)
+        if stop is not None and step.epoch == stop[0] and step.fraction >= stop[1]:
+            raise Cancelled
+
+    keep = torch.arange(model[6].weight.numel()).view_as(model[6].weight) % 2 == 0
+    mask = Mask({"6.weight": keep})
+    mask.project(model)
+    torch.manual_seed(seed)
+    fitted = training.fit(
+        Candidate(model, (mask,)),
+        blobs(),
+        generator=torch.Generator().manual_seed(seed),
+        report=report,
+        penalty=lambda network: 1e-3 * network[0].weight.abs().sum(),
+        resume=kept,
+        **{**OPTIONS, "epochs": 4, **options},
+    )
+    assert torch.equal(fitted.model[6].weight != 0, keep)
+    return fitted.model, told
+
+
+@pytest.mark.parametrize(("augment", "precision"), [("none", "fp32"), ("shift", "bf16"), ("flip_shift", "auto")])
+def test_a_training_that_continues_ends_with_the_very_same_weights(
+    augment: str, precision: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(training, "REPORT_EVERY_S", -1.0)
+    options = {"augment": augment, "precision": precision}
+    whole, steps = run_of(normalised(), None, **options)
+    kept = Kept()
+    with pytest.raises(Cancelled):
+        run_of(normalised(), kept, stop=(3, 0.6), **options)
+    kept.at = 2
+    # Another state of every generator, as in another process.
+    again, told = run_of(normalised(), kept, seed=99, **options)
+    for (name, value), (_, other) in zip(whole.state_dict().items(), again.state_dict().items(), strict=True):
+        assert torch.equal(value, other), name
+    assert list(kept.states) == [1, 2, 3, 4]
+    assert told[0] == replace(
+        next(step for step in steps if (step.epoch, step.fraction) == (2, 0.5)), accuracy_val=None
+    )
+    assert told[1:] == [step for step in steps if step.epoch > 2]
+
+
+def test_keeping_changes_no_weight() -> None:
+    plain, _ = run_of(normalised(), None)
+    kept, _ = run_of(normalised(), Kept())
+    assert all(torch.equal(a, b) for a, b in zip(plain.parameters(), kept.parameters(), strict=True))
+
+
+def test_what_is_not_due_is_not_even_collected(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Kept, "due", lambda kept, last: last)
+    collected: list[object] = []
+    capture = training_state.capture
+    monkeypatch.setattr(training_state, "capture", lambda *given: collected.append(given) or capture(*given))
+    kept = Kept()
+    run_of(normalised(), kept)
+    assert list(kept.states) == [4] and len(collected) == 1
+
+
+def test_a_training_that_is_over_is_not_done_again() -> None:
+    kept = Kept()
+    whole, _ = run_of(normalised(), kept)
+    kept.at = 4
+    assert not [name for name in load(kept.states[4][1]) if name.startswith(training_state.MOMENTS)]
+    drawn = torch.rand(3)
+    again, told = run_of(normalised(), kept, seed=99)
+    assert [(step.epoch, step.fraction, step.accuracy_val) for step in told] == [(4, 1.0, None)]
+    assert all(torch.equal(a, b) for a, b in zip(whole.parameters(), again.parameters(), strict=True))
+    assert torch.equal(drawn, torch.rand(3)), "what is drawn afterwards is what would have been drawn"
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda state: replace(state, epochs=5),
+        lambda state: replace(state, epoch=0, step=0),
+        lambda state: replace(state, epoch=5, step=30),
+        lambda state: replace(state, step=7),
+        lambda state: replace(state, tensors=state.tensors | {"model/0.weight": torch.zeros(5, 1, 3, 3)}),
+        lambda state: replace(state, tensors=state.tensors | {"exp_avg/0.bias": torch.zeros(4).double()}),
+        lambda state: replace(state, tensors=state.tensors | {"model/7.weight": torch.zeros(1)}),
+        lambda state: replace(state, tensors={n: t for n, t in state.tensors.items() if n != "random/cpu"}),
+        lambda state: replace(state, tensors={n: t for n, t in state.tensors.items() if n != "step/0.bias"}),
+    ],
+)
+def test_a_state_of_another_training_does_not_fit(change: Callable[[State], State]) -> None:
+    model = normalised()
+    optimizer = torch.optim.AdamW(model.parameters(), fused=True)
+    model(torch.randn(8, 1, 6, 6)).sum().backward()
+    optimizer.step()
+    generator = torch.Generator()
+    state = State(2, 4, 12, 0.5, training_state.capture(model, optimizer, generator))
+    found = [
+        training_state.fits(known, normalised(), generator, epochs=4, steps_per_epoch=6)
+        for known in (state, change(state))
+    ]
+    assert found == [True, False]
+
+
+def test_a_state_that_does_not_fit_is_left_alone() -> None:
+    whole, _ = run_of(normalised(), kept := Kept())
+    kept.at = 2
+    kept.states[2] = replace(kept.states[2][0], epochs=5), kept.states[2][1]
+    again, told = run_of(normalised(), kept)
+    assert kept.fitted == [False] and told[0].epoch == 1
+    assert all(torch.equal(a, b) for a, b in zip(whole.parameters(), again.parameters(), strict=True))

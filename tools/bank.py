@@ -19,7 +19,7 @@ from typing import Any
 from greenai_core.quiet_waiting import wait_quietly
 from greenai_core.settings import ROOT, settings
 from greenai_core.spec import Spec, check
-from greenai_core.store import exchange, records
+from greenai_core.store import answers, exchange, records
 
 DATASETS = ("digits", "fashion_mnist")
 SEEDS = (0, 1, 2)
@@ -80,7 +80,7 @@ def main() -> None:
 
     wanted = specs(dataset)
     for number, spec in enumerate(wanted, start=1):
-        if records.answered(spec) is None:
+        if answers.record(spec) is None:
             record = run.execute(spec)
             records.save(record)
             stages = " > ".join(stage["name"] for stage in record.recipe)

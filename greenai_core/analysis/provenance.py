@@ -111,8 +111,12 @@ def _watching(record: Record, windows: Windows, quantity: Quantity) -> Facts:
     net = [window.get("net_j") for window in windows]
     if quantity == "inference" or record.energy_train_j is None or not net or None in net:
         return []
-    watching = sum(joules for joules in net if joules is not None) - record.energy_train_j
-    return [("Left out of the figure", f"{units.ENERGY.text(max(0.0, watching))}, watching the validation accuracy")]
+    earlier = [part.resumed for part in with_teachers(record.stages) if part.resumed]
+    taken_j = sum(part["energy_j"] or 0.0 for part in earlier)
+    aside = sum(joules for joules in net if joules is not None) + taken_j - record.energy_train_j
+    taken = [("Taken over from earlier attempts", units.ENERGY.text(taken_j))] if earlier else []
+    words = "watching the validation accuracy" + (", keeping progress, and what was done again" if earlier else "")
+    return [*taken, ("Left out of the figure", f"{units.ENERGY.text(max(0.0, aside))}, {words}")]
 
 
 def _idle(windows: Windows) -> str:

@@ -1,12 +1,14 @@
 """The detached supervisor: ``python -m greenai_core.jobs LOCK``, with the file that the supervisor of a store locks.
 
 With the lock held it starts the worker before it loads anything else: loading torch takes longest of all that a first
-click waits for. Where somebody else holds the lock there is nothing to do, and nothing is started.
+click waits for. Where somebody else holds the lock there is nothing to do, and nothing is started. A cluster has
+workers of its own.
 """
 
 from __future__ import annotations
 
 import logging
+import os
 import sys
 
 from filelock import FileLock, Timeout
@@ -22,7 +24,8 @@ def main() -> None:
         lock.acquire(timeout=0.5, poll_interval=0.05)  # those who only ask hold it for a moment
     except Timeout:
         return
-    waiting = [WarmProcess(WORKER)]
+    here = os.environ.get("GREENAI_EXECUTOR", "") in ("", "local")
+    waiting = [WarmProcess(WORKER)] if here else []
     from greenai_core.jobs.supervisor import start_worker, supervise
     from greenai_core.settings import settings
 

@@ -8,12 +8,16 @@ import threading
 import time
 import traceback
 from collections.abc import Callable
-from typing import Any, Literal
+from contextlib import ExitStack
+from typing import Any
 
 from greenai_core.errors import BadInput, Cancelled, RunFailed
-from greenai_core.jobs.states import News, Ticket, Verdict, beat, begin, finish
+from greenai_core.jobs import slots
+from greenai_core.jobs.control import control
+from greenai_core.jobs.states import End, News, Ticket, Verdict, beat, begin, finish
 from greenai_core.progress import Progress, Reporter
 from greenai_core.record import Record
+from greenai_core.settings import settings
 from greenai_core.spec import Spec, check
 from greenai_core.store import artifacts
 from greenai_core.store.keeper import Keeper
@@ -22,12 +26,16 @@ from greenai_core.unfinished import Keep
 BEAT_S = 0.5
 """How often an attempt says that it lives, and tells what is new."""
 
+WAIT_S = 0.2
+"""How often an attempt that has no slot asks for one."""
+
+PATIENCE_S = 30.0
+"""For so long an attempt that is over tries to store its end."""
+
 FENCED_EXIT = 75
 """Exit code of a process whose job was given to somebody else."""
 
 Execute = Callable[[Spec, Reporter, Keep], Record]
-End = Literal["succeeded", "failed", "cancelled"]
-
 logger = logging.getLogger(__name__)
 
 
@@ -37,9 +45,25 @@ def run(ticket: Ticket, execute: Execute) -> None:
     What a person can mend is stored as its sentence, a defect as its type and message; the log has the traceback. A run
     that does not succeed leaves the record that `execute` kept last.
     """
-    verdict = begin(ticket)
-    if verdict == "fenced":
-        return
+    with ExitStack() as held:
+        verdict = _begin(ticket, held)
+        if verdict != "fenced":
+            _carry_out(ticket, execute, verdict)
+
+
+def _begin(ticket: Ticket, held: ExitStack) -> Verdict:
+    """Wait for a slot of this machine, which `held` gives back; the job is running then, unless it was given up."""
+    host, number = settings().host_id, None
+    while True:
+        if number is None:
+            number = slots.take(control().concurrency, held)
+        verdict = begin(ticket, host, number)
+        if verdict != "wait":
+            return verdict
+        time.sleep(WAIT_S)
+
+
+def _carry_out(ticket: Ticket, execute: Execute, verdict: Verdict) -> None:
     pulse, keeper = Pulse(ticket, verdict), Keeper()
     capture = _Capture(pulse)
     logging.getLogger().addHandler(capture)
@@ -52,12 +76,25 @@ def run(ticket: Ticket, execute: Execute) -> None:
         pulse.stop()  # and joined: a beat after the end would find the token gone and take itself for a ghost
     stored = False
     try:
-        stored = finish(ticket, state, pulse.news(), record=record or keeper.record, error=error)
+        stored = _finish(ticket, state, pulse.news(), record or keeper.record, error)
     finally:
         if not stored:
             keeper.end()  # the job is no longer this attempt's, but what it spent was spent
             if record is not None and (model_uri := record.provenance.get("model_uri")):
                 artifacts.delete(model_uri)  # no record names it, so nobody else ever would
+
+
+def _finish(ticket: Ticket, state: End, news: News, record: Record | None, error: str | None) -> bool:
+    """End the job; while the store is full or away, again and again: a whole run hangs on it."""
+    given_up_at = time.monotonic() + PATIENCE_S
+    while True:
+        try:
+            return finish(ticket, state, news, record=record, error=error)
+        except BadInput as problem:
+            if time.monotonic() > given_up_at:
+                raise
+            logger.warning("the end of the run is not stored yet: %s", problem)
+            time.sleep(BEAT_S)
 
 
 def _outcome(ticket: Ticket, execute: Execute, pulse: Pulse, keeper: Keeper) -> tuple[End, Record | None, str | None]:

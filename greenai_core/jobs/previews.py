@@ -14,8 +14,8 @@ from typing import Any
 
 from greenai_core.errors import RunFailed
 from greenai_core.examples import first_experiment
+from greenai_core.jobs import sweeps
 from greenai_core.jobs.warm import WarmProcess, WorkerLostError, serve
-from greenai_core.spec import Spec, check
 from greenai_core.store import records
 
 TIMEOUT_S = 120.0
@@ -29,21 +29,26 @@ def warm_up() -> None:
     _running()
 
 
-def ask(spec: Spec) -> dict[str, Any]:
-    """Return what `greenai_core.preview.preview` says about a spec; remembered until the store has new records.
+def ask(document: Any, *, again: bool = False) -> dict[str, Any]:
+    """Return what `greenai_core.preview.price` says about the runs of a document; remembered until the store changes.
+
+    Args:
+        document: a spec or a sweep, see `greenai_core.jobs.sweeps.read`.
+        again: whether runs that a stored record answers are run nevertheless.
 
     Raises:
-        BadInput: the spec cannot be previewed.
+        BadInput: the runs cannot be priced.
         RunFailed: no answer came.
     """
-    return _ask(spec.to_json(), records.version())
+    return _ask(json.dumps(document), again, records.version())
 
 
 @lru_cache(maxsize=512)
-def _ask(spec_json: str, _version: str) -> dict[str, Any]:
+def _ask(document_json: str, again: bool, _version: str) -> dict[str, Any]:
     process = _running()
     try:
-        answer: dict[str, Any] = process.ask("preview", spec_json=spec_json).result(TIMEOUT_S)
+        asked = process.ask("price", document_json=document_json, again=again)
+        answer: dict[str, Any] = asked.result(TIMEOUT_S)
     except NoAnswerError:
         process.kill()
         raise RunFailed(f"the preview gave no answer within {TIMEOUT_S:.0f} s; change a field to ask again.") from None
@@ -62,16 +67,16 @@ def _running() -> WarmProcess:
 
 def _prepare() -> None:
     """Answer once what the Launch page asks first: libraries and the embedded data are then in memory."""
-    from greenai_core.preview import preview
+    from greenai_core.preview import price
 
-    preview(first_experiment())
+    price([first_experiment()])
 
 
-def _preview(spec_json: str) -> dict[str, Any]:
-    from greenai_core.preview import preview
+def _price(document_json: str, again: bool) -> dict[str, Any]:
+    from greenai_core.preview import price
 
-    return preview(check(json.loads(spec_json)))
+    return price(sweeps.read(json.loads(document_json)).specs, again=again)
 
 
 if __name__ == "__main__":
-    serve({"preview": _preview}, _prepare)
+    serve({"price": _price}, _prepare)

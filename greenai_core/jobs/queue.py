@@ -1,26 +1,64 @@
-"""The queue as people see it: submit, look, cancel, retry. What a worker does to a job is in `states`."""
+"""The queue as people see it: submit, look, cancel, try again. What a worker does to a job is in `states`."""
 
 from __future__ import annotations
 
 import json
-import time
 import uuid
-from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 import sqlalchemy as sa
 
 from greenai_core.errors import BadInput
+from greenai_core.jobs import dependencies
 from greenai_core.jobs.access import Access
-from greenai_core.jobs.states import LIVE, State, ask_to_stop
+from greenai_core.jobs.dependencies import Planned
+from greenai_core.jobs.look import (
+    Attempt,
+    Job,
+    Sweep,
+    attempts,
+    counts,
+    curve,
+    ended,
+    job,
+    jobs,
+    live,
+    log_tail,
+    sweeps,
+)
+from greenai_core.jobs.states import LIVE, MAX_ATTEMPTS, UNDONE, WAITING, State, ask_to_stop, release
 from greenai_core.jobs.supervisor import ensure_supervisor
 from greenai_core.spec import Measurement, Spec, check
-from greenai_core.store import records, schema
+from greenai_core.store import answers, schema
+from greenai_core.store.answers import Answer, measures_as_much
+from greenai_core.store.clock import now
 from greenai_core.store.database import reading, writing
-from greenai_core.store.schema import log, progress
+from greenai_core.store.schema import dependency
 
-__all__ = ["Job", "Submitted", "cancel", "curve", "job", "jobs", "log_tail", "retry", "submit"]
+__all__ = [
+    "Attempt",
+    "Job",
+    "Submitted",
+    "Sweep",
+    "attempts",
+    "cancel",
+    "cancel_all",
+    "cancel_sweep",
+    "counts",
+    "curve",
+    "ended",
+    "job",
+    "jobs",
+    "live",
+    "log_tail",
+    "prioritise",
+    "retry",
+    "retry_failed",
+    "retry_sweep",
+    "submit",
+    "sweeps",
+]
 
 
 @dataclass(frozen=True)
@@ -33,87 +71,45 @@ class Submitted:
     run_id: str | None
 
 
-@dataclass(frozen=True)
-class Job:
-    """One job as it is now. Times are seconds since 1970-01-01 UTC; what is not known yet is None.
-
-    `fraction` is of the whole run, in [0, 1]; `error` is one sentence, also about a lost attempt that is repeated;
-    `first_step_at` is the first report from inside an epoch of the last attempt.
-    """
-
-    id: str
-    state: State
-    spec_id: str
-    spec: dict[str, Any]
-    run_id: str | None
-    stage: str | None
-    stage_index: int | None
-    fraction: float | None
-    message: str | None
-    epoch: int | None
-    epochs: int | None
-    loss: float | None
-    accuracy_val: float | None
-    energy_j: float | None
-    attempts: int
-    error: str | None
-    submitted_at: float
-    dispatched_at: float | None
-    started_at: float | None
-    first_step_at: float | None
-    ended_at: float | None
-    cancel_asked_at: float | None
-    eta_s: float | None = None
-
-
-_COLUMNS = [schema.job.c[name] for name in Job.__dataclass_fields__ if name != "eta_s"]
-
-
-def submit(specs: Sequence[Spec], *, access: Access, again: bool = False) -> list[Submitted]:
+def submit(
+    specs: Sequence[Spec], *, access: Access, again: bool = False, budget_j: float | None = None
+) -> list[Submitted]:
     """Queue specs, all of them or none, and make sure that somebody works on them; returns at once.
 
     A spec that a record of this store answers is not queued, nor is one that a live job will answer (its id is
-    returned), unless `again`.
+    returned), unless `again`. What several specs share is queued as a job of its own, which the others wait for (see
+    `greenai_core.jobs.dependencies`); it is not in the answer.
+
+    Args:
+        specs: what to run; several make a sweep.
+        access: of the caller.
+        again: run also what is answered.
+        budget_j: when the jobs of this submission have spent so many joules, the rest of them is cancelled.
 
     Raises:
         ReadOnly: this caller may not.
-        BadInput: the store cannot be written; nothing is queued.
+        BadInput: the budget is not positive, or the store cannot be written; nothing is queued.
     """
     access.require()
-    results = []
+    if budget_j is not None and not budget_j > 0:
+        raise BadInput(f"budget_j: {budget_j:g} is not a positive number of joules.")
     # Looked up before the transaction: whoever writes meanwhile need not wait for so many questions.
-    answers = [None if again else records.answered(spec) for spec in specs]
+    stored = [None] * len(specs) if again else answers.find(specs)
+    planned = dependencies.plan([spec for spec, answer in zip(specs, stored, strict=True) if answer is None])
+    shared = answers.find([run.spec for run in planned if not run.asked])
+    known = [*shared, *(None for _ in planned[len(shared) :])]
+    sweep_id = uuid.uuid4().hex[:12] if len(planned) > 1 or budget_j is not None else None
     with writing() as connection:
-        seq = connection.execute(sa.select(sa.func.coalesce(sa.func.max(schema.job.c.seq), 0))).scalar_one()
-        for number, (spec, record) in enumerate(zip(specs, answers, strict=True), start=1):
-            if record is not None:
-                results.append(Submitted(None, "succeeded", spec.spec_id, record.run_id))
-                continue
-            live = None if again else _live(connection, spec)
-            results.append(live or _queue(connection, spec, seq + number))
-    if any(result.id for result in results):
+        queued = _queue_all(connection, list(zip(planned, known, strict=True)), sweep_id, again=again)
+        if sweep_id is not None and planned:
+            connection.execute(schema.sweep.insert().values(id=sweep_id, submitted_at=now(), budget_j=budget_j))
+    if planned:
         ensure_supervisor()
-    return results
-
-
-def jobs() -> list[Job]:
-    """Return every job, newest first."""
-    with reading() as connection:
-        rows = connection.execute(sa.select(*_COLUMNS).order_by(schema.job.c.seq.desc())).mappings().all()
-    return [_job(row) for row in rows]
-
-
-def job(id: str) -> Job:
-    """Return one job.
-
-    Raises:
-        BadInput: there is none of that id.
-    """
-    with reading() as connection:
-        row = connection.execute(sa.select(*_COLUMNS).where(schema.job.c.id == id)).mappings().first()
-    if row is None:
-        raise BadInput(f"there is no job {id!r}; `python -m greenai_core jobs` lists them.")
-    return _job(row)
+    waiting = iter(queued[len(shared) :])
+    return [
+        next(waiting) if answer is None else Submitted(None, "succeeded", spec.spec_id, answer.run_id)
+        for spec, answer in zip(specs, stored, strict=True)
+    ]
 
 
 def cancel(id: str, access: Access) -> Job:
@@ -131,15 +127,36 @@ def cancel(id: str, access: Access) -> Job:
     if before.state not in LIVE and before.state != "cancelled":
         raise BadInput(f"job {id} cannot be cancelled: it has {before.state} already.")
     with writing() as connection:
-        ask_to_stop(connection, id)
+        ask_to_stop(connection, schema.job.c.id == id)
     after = job(id)
     if after.state in LIVE:
         ensure_supervisor()
     return after
 
 
+def cancel_all(access: Access) -> int:
+    """End every job that has not ended, as `cancel` does; returns how many that concerns.
+
+    Raises:
+        ReadOnly: this caller may not.
+    """
+    return _cancel_where(sa.true(), access)
+
+
+def cancel_sweep(id: str, access: Access) -> int:
+    """End every job of a sweep that has not ended, as `cancel` does; returns how many that concerns.
+
+    Raises:
+        ReadOnly: this caller may not.
+    """
+    return _cancel_where(schema.job.c.sweep_id == id, access)
+
+
 def retry(id: str, access: Access) -> Submitted:
-    """Queue the spec of a job that has ended once more, as a new job.
+    """Try a job again that failed, was cancelled or was skipped, as the same job and with as many attempts as before.
+
+    What it needs and has not succeeded is tried again before it; what was skipped because of it waits for it again. A
+    job that succeeded is run again as a new one.
 
     Raises:
         ReadOnly: this caller may not.
@@ -149,27 +166,84 @@ def retry(id: str, access: Access) -> Submitted:
     old = job(id)
     if old.state in LIVE:
         raise BadInput(f"job {id} is {old.state}; it can be run again when it has ended.")
-    return submit([check(old.spec)], access=access, again=True)[0]
+    spec = check(old.spec)
+    if old.state == "succeeded":
+        return submit([spec], access=access, again=True)[0]
+    _try_again([id])
+    return Submitted(id, job(id).state, spec.spec_id, None)
 
 
-def curve(id: str) -> list[dict[str, Any]]:
-    """Return the epochs of a job's last attempt, in order.
+def retry_failed(access: Access) -> int:
+    """Try every job again that failed; returns how many those are.
 
-    Each has at, stage, stage_index, epoch, loss, accuracy_val, lr and energy_j (of the run so far).
+    Raises:
+        ReadOnly: this caller may not.
     """
-    hidden = ("seq", "job_id", "attempt")
-    columns = [column for column in progress.c if column.name not in hidden]
-    last = sa.select(schema.job.c.attempts).where(schema.job.c.id == id).scalar_subquery()
-    chosen = sa.select(*columns).where(progress.c.job_id == id, progress.c.attempt == last).order_by(progress.c.seq)
-    with reading() as connection:
-        return [dict(row) for row in connection.execute(chosen).mappings()]
+    return _retry_where(schema.job.c.state == "failed", access)
 
 
-def log_tail(id: str, lines: int = 50) -> list[str]:
-    """Return the last lines of a job's log, oldest first, those of lost attempts included."""
-    chosen = sa.select(log.c.line).where(log.c.job_id == id).order_by(log.c.seq.desc()).limit(lines)
+def retry_sweep(id: str, access: Access) -> int:
+    """Try every job of a sweep again that failed; returns how many those are.
+
+    Raises:
+        ReadOnly: this caller may not.
+    """
+    return _retry_where((schema.job.c.state == "failed") & (schema.job.c.sweep_id == id), access)
+
+
+def prioritise(id: str, access: Access) -> Job:
+    """Let a job that waits begin before all others, after what it needs itself.
+
+    Raises:
+        ReadOnly: this caller may not.
+        BadInput: there is no such job, or it does not wait.
+    """
+    access.require()
+    state = job(id).state
+    if state not in WAITING:
+        raise BadInput(f"job {id} is {state}; only one that waits can be put first.")
+    first = sa.select(sa.func.max(schema.job.c.priority)).where(schema.job.c.state.in_(WAITING)).scalar_subquery()
+    with writing() as connection:
+        ids = _closure(connection, [id], _needs_of, WAITING)
+        connection.execute(schema.job.update().where(schema.job.c.id.in_(ids)).values(priority=first + 1))
+    return job(id)
+
+
+def _cancel_where(which: sa.ColumnElement[bool], access: Access) -> int:
+    access.require()
+    with writing() as connection:
+        concerned = ask_to_stop(connection, which)
+    if concerned:
+        ensure_supervisor()
+    return concerned
+
+
+def _retry_where(which: sa.ColumnElement[bool], access: Access) -> int:
+    access.require()
     with reading() as connection:
-        return list(reversed(connection.execute(chosen).scalars().all()))
+        ids = connection.execute(sa.select(schema.job.c.id).where(which)).scalars().all()
+    if ids:
+        _try_again(ids)
+    return len(ids)
+
+
+def _queue_all(
+    connection: sa.Connection, planned: Sequence[tuple[Planned, Answer | None]], sweep_id: str | None, *, again: bool
+) -> list[Submitted]:
+    """Queue what is planned, except what a record answers, or a job that lives (unless `again` is asked for)."""
+    seq = connection.execute(sa.select(sa.func.coalesce(sa.func.max(schema.job.c.seq), 0))).scalar_one()
+    results: list[Submitted] = []
+    new: dict[str, Planned] = {}
+    for number, (run, answer) in enumerate(planned, start=1):
+        if answer is not None:
+            results.append(Submitted(None, "succeeded", run.spec.spec_id, answer.run_id))
+            continue
+        alive = None if again and run.asked else _live(connection, run.spec)
+        results.append(alive or _queue(connection, run.spec, seq + number, sweep_id))
+        if alive is None:
+            new[str(results[-1].id)] = run
+    blocked = _connect(connection, {id: [results[need].id for need in run.needs] for id, run in new.items()})
+    return [replace(result, state="blocked") if result.id in blocked else result for result in results]
 
 
 def _live(connection: sa.Connection, spec: Spec) -> Submitted | None:
@@ -177,12 +251,12 @@ def _live(connection: sa.Connection, spec: Spec) -> Submitted | None:
         schema.job.c.spec_id == spec.spec_id, schema.job.c.state.in_(LIVE), schema.job.c.cancel_asked_at.is_(None)
     )
     for row in connection.execute(live):
-        if records.measures_as_much(Measurement(**json.loads(row.spec)["measurement"]), spec.measurement):
+        if measures_as_much(Measurement(**json.loads(row.spec)["measurement"]), spec.measurement):
             return Submitted(row.id, row.state, spec.spec_id, None)
     return None
 
 
-def _queue(connection: sa.Connection, spec: Spec, seq: int) -> Submitted:
+def _queue(connection: sa.Connection, spec: Spec, seq: int, sweep_id: str | None) -> Submitted:
     id = uuid.uuid4().hex[:12]
     connection.execute(
         schema.job.insert().values(
@@ -191,18 +265,62 @@ def _queue(connection: sa.Connection, spec: Spec, seq: int) -> Submitted:
             spec_id=spec.spec_id,
             spec=schema.to_json(spec.model_dump(mode="json")),
             state="queued",
-            submitted_at=time.time(),
+            submitted_at=now(),
+            sweep_id=sweep_id,
+            max_attempts=MAX_ATTEMPTS,
         )
     )
     return Submitted(id, "queued", spec.spec_id, None)
 
 
-def _job(row: sa.RowMapping) -> Job:
-    return Job(**{**row, "spec": json.loads(row["spec"])}, eta_s=_eta_s(row))
+def _connect(connection: sa.Connection, needs: Mapping[str, Sequence[str | None]]) -> set[str]:
+    """Let new jobs wait for others, where those are not answered; returns the ones that wait."""
+    rows = [{"job_id": id, "needs": need} for id, every in needs.items() for need in every if need is not None]
+    if rows:
+        connection.execute(dependency.insert(), rows)
+    blocked = {id for id, every in needs.items() if any(every)}
+    connection.execute(schema.job.update().where(schema.job.c.id.in_(blocked)).values(state="blocked"))
+    return blocked
 
 
-def _eta_s(row: sa.RowMapping) -> float | None:
-    """Return how long the job will still run if it goes on as it did; None while that cannot be told."""
-    if row["state"] != "running" or not row["fraction"] or row["started_at"] is None:
-        return None
-    return float((time.time() - row["started_at"]) * (1 - row["fraction"]) / row["fraction"])
+Neighbours = Callable[[Sequence[str]], sa.Select[tuple[str]]]
+
+
+def _needs_of(ids: Sequence[str]) -> sa.Select[tuple[str]]:
+    return sa.select(dependency.c.needs).where(dependency.c.job_id.in_(ids))
+
+
+def _dependants_of(ids: Sequence[str]) -> sa.Select[tuple[str]]:
+    return sa.select(dependency.c.job_id).where(dependency.c.needs.in_(ids))
+
+
+def _closure(
+    connection: sa.Connection, ids: Sequence[str], neighbours: Neighbours, states: Sequence[State]
+) -> list[str]:
+    """Return jobs and all that is reached from them through jobs in some states."""
+    reached = dict.fromkeys(ids)
+    while ids:
+        chosen = sa.select(schema.job.c.id).where(schema.job.c.id.in_(neighbours(ids)), schema.job.c.state.in_(states))
+        ids = [id for id in connection.execute(chosen).scalars() if id not in reached]
+        reached |= dict.fromkeys(ids)
+    return list(reached)
+
+
+def _try_again(ids: Sequence[str]) -> None:
+    with writing() as connection:
+        needed = _closure(connection, ids, _needs_of, UNDONE)
+        concerned = _closure(connection, needed, _dependants_of, ("skipped",))
+        connection.execute(
+            schema.job.update()
+            .where(schema.job.c.id.in_(concerned), schema.job.c.state.in_(UNDONE))
+            .values(
+                state="blocked",
+                error=None,
+                ended_at=None,
+                cancel_asked_at=None,
+                not_before=0.0,
+                max_attempts=schema.job.c.attempts + MAX_ATTEMPTS,
+            )
+        )
+        release(connection)
+    ensure_supervisor()

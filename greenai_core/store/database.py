@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import math
 import sqlite3
 import threading
 from collections.abc import Iterator
@@ -15,6 +16,7 @@ from sqlalchemy.schema import CreateColumn
 
 from greenai_core.errors import BadInput
 from greenai_core.settings import settings
+from greenai_core.store import postgresql
 from greenai_core.store.schema import meta, metadata
 
 VERSION = 1
@@ -83,7 +85,11 @@ def _explained() -> Iterator[sa.Engine]:
     opened = engine()
     try:
         yield opened
-    except sa.exc.OperationalError as error:
+    except (sa.exc.OperationalError, sa.exc.TimeoutError) as error:
+        raise BadInput(_why(error, opened.url)) from error
+    except sa.exc.DBAPIError as error:
+        if not postgresql.of_the_server(error):
+            raise
         raise BadInput(_why(error, opened.url)) from error
 
 
@@ -99,23 +105,64 @@ def disk_is_full(error: BaseException) -> bool:
         return disk_is_full(error.orig) if error.orig is not None else False
     if isinstance(error, sqlite3.Error):
         return getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_FULL or "disk is full" in str(error)
-    return isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT)
+    no_room = isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT)
+    return no_room or postgresql.disk_is_full(error)
 
 
 def _open(url: str) -> sa.Engine:
+    parsed = _parsed(url)
     try:
-        parsed = sa.make_url(url)
-        if parsed.get_backend_name() == "sqlite":
-            opened = _sqlite(parsed)
-        else:
-            opened = sa.create_engine(parsed, pool_pre_ping=True)
+        opened = _create(parsed)
+        sa.event.listen(opened, "before_cursor_execute", _storable, retval=True)
         with opened.begin() as connection:
             _prepare(connection, parsed)
-    except (sa.exc.ArgumentError, sa.exc.NoSuchModuleError, ModuleNotFoundError) as error:
+    except sa.exc.NoSuchModuleError as error:
         raise BadInput(f"GREENAI_DATABASE_URL: cannot be used ({_first_line(error)}).") from None
     except (sa.exc.DBAPIError, OSError) as error:
-        raise BadInput(_why(error, sa.make_url(url))) from None
+        raise BadInput(_why(error, parsed)) from None
     return opened
+
+
+def _parsed(url: str) -> sa.URL:
+    try:
+        return sa.make_url(url)
+    except (sa.exc.ArgumentError, ValueError):  # which repeats a part of the URL: it may be one of the password
+        raise BadInput("GREENAI_DATABASE_URL: is not a URL such as postgresql://USER:PASSWORD@HOST/DATABASE.") from None
+
+
+def _create(url: sa.URL) -> sa.Engine:
+    backend = url.get_backend_name()
+    if backend == "sqlite":
+        return _sqlite(url)
+    if backend == "postgresql":
+        return postgresql.create_engine(url, BUSY_S)
+    raise BadInput(
+        f"GREENAI_DATABASE_URL: {backend!r} is not a database that can be used; sqlite:///FILE and "
+        "postgresql://USER:PASSWORD@HOST/DATABASE are."
+    )
+
+
+def _storable(
+    _connection: sa.Connection, _cursor: Any, statement: str, parameters: Any, _context: Any, _many: bool
+) -> tuple[str, Any]:
+    """Make what is stored the same in every database, and nothing that a program prints a reason to refuse it.
+
+    NaN is NULL. What cannot be stored as text (NUL, half of a surrogate pair) is replaced.
+    """
+    return statement, _storable_value(parameters)
+
+
+def _storable_value(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {name: _storable_value(part) for name, part in value.items()}
+    if isinstance(value, list | tuple):
+        return type(value)(map(_storable_value, value))
+    if isinstance(value, float):
+        return None if math.isnan(value) else value
+    if isinstance(value, str):
+        whole = value.replace("\0", "\N{REPLACEMENT CHARACTER}")
+        return whole if whole.isascii() else whole.encode(errors="replace").decode()
+    return value
 
 
 def _sqlite(url: sa.URL) -> sa.Engine:
@@ -139,33 +186,48 @@ def _sqlite(url: sa.URL) -> sa.Engine:
 
 
 def _prepare(connection: sa.Connection, url: sa.URL) -> None:
-    known = set(sa.inspect(connection).get_table_names()) & set(metadata.tables)
-    if meta.name in known:
-        found = int(connection.execute(sa.select(meta.c.value).where(meta.c.name == "schema_version")).scalar_one())
-        if found > VERSION:
-            raise BadInput(
-                f"{_place(url)}: written by a newer version of the Green AI Explorer (schema {found}, this one knows "
-                f"{VERSION}); update it, or point GREENAI_DATABASE_URL at another file."
-            )
-    metadata.create_all(connection)
-    for name in known:
-        _add_columns(connection, metadata.tables[name])
+    found = sa.inspect(connection).get_multi_columns()
+    known = {name: {column["name"] for column in columns} for (_, name), columns in found.items()}
+    known = {name: columns for name, columns in known.items() if name in metadata.tables}
+    if known:
+        _check_version(connection, url, known)
+    metadata.create_all(
+        connection, [table for table in metadata.sorted_tables if table.name not in known], checkfirst=False
+    )
+    for name, columns in known.items():
+        _add_columns(connection, metadata.tables[name], columns)
     if meta.name not in known:
         connection.execute(meta.insert().values(name="schema_version", value=str(VERSION)))
 
 
-def _add_columns(connection: sa.Connection, table: sa.Table) -> None:
+def _check_version(connection: sa.Connection, url: sa.URL, known: dict[str, set[str]]) -> None:
+    asked = sa.select(meta.c.value).where(meta.c.name == "schema_version")
+    found = connection.execute(asked).scalar() if known.get(meta.name, set()) >= set(meta.c.keys()) else None
+    if found is None:  # ours are made together: these were made by somebody else
+        raise BadInput(
+            f"{_place(url)}: holds tables of another program ({', '.join(sorted(known))}); point GREENAI_DATABASE_URL "
+            "at a file, database or schema for the Green AI Explorer alone."
+        )
+    if int(found) > VERSION:
+        raise BadInput(
+            f"{_place(url)}: written by a newer version of the Green AI Explorer (schema {found}, this one knows "
+            f"{VERSION}); update it, or point GREENAI_DATABASE_URL at another file or database."
+        )
+
+
+def _add_columns(connection: sa.Connection, table: sa.Table, known: set[str]) -> None:
     """Add the columns that a table did not have when it was made; they must be nullable or have a default."""
-    there = {column["name"] for column in sa.inspect(connection).get_columns(table.name)}
     for column in table.columns:
-        if column.name not in there:
+        if column.name not in known:
             definition = CreateColumn(column).compile(dialect=connection.dialect)
             connection.exec_driver_sql(f"ALTER TABLE {table.name} ADD COLUMN {definition}")
 
 
 def _place(url: sa.URL) -> str:
-    is_file = url.get_backend_name() == "sqlite" and url.database
-    return str(url.database) if is_file else url.render_as_string(hide_password=True)
+    if url.get_backend_name() == "sqlite" and url.database:
+        return url.database
+    shown = url.difference_update_query(["password", "passfile", "sslpassword"])
+    return f"GREENAI_DATABASE_URL ({shown.render_as_string(hide_password=True)})"
 
 
 def _why(error: Exception, url: sa.URL) -> str:

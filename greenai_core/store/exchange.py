@@ -75,10 +75,10 @@ def import_file(path: Path) -> tuple[int, int]:
     Raises:
         BadInput: the file cannot be read, is of a newer version, or a record in it lacks or misstates a field.
     """
-    found = list(_checked(path, _read(path)))
+    found, shipped = list(_checked(path, _read(path))), bank.run_ids()
     with writing() as connection:
         stored = connection.execute(sa.select(run.c.run_id, run.c.status)).all()
-        succeeded = {row.run_id for row in stored if row.status == "succeeded"} | bank.run_ids()
+        succeeded = {row.run_id for row in stored if row.status == "succeeded"} | shipped
         known = {row.run_id for row in stored} | succeeded
         new = {
             record.run_id: record

@@ -15,12 +15,10 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import sqlalchemy as sa
 
-from greenai_core import registry
-from greenai_core.energy.machine import cores_usable, machine_id
 from greenai_core.errors import BadInput
 from greenai_core.record import Record
 from greenai_core.settings import settings
-from greenai_core.spec import Measurement, Spec, digest
+from greenai_core.spec import digest
 from greenai_core.store import artifacts, bank, underway
 from greenai_core.store.database import reading, writing
 from greenai_core.store.rows import FLAT, from_row, to_row
@@ -35,8 +33,6 @@ Origin = Literal["all", "own", "bank"]
 
 PLAIN_TRAINING = ("train", "fine_tune")
 """Stages that no technique is named after."""
-
-_PROFILES = ("none", "quick", "full")
 
 
 def save(record: Record) -> None:
@@ -98,41 +94,6 @@ def load(run_id: str) -> Record:
     return from_row(row)
 
 
-def answered(spec: Spec) -> Record | None:
-    """Return the newest record of this store that holds all that running `spec` here would find out, or None.
-
-    A record of another machine, or of entries whose behaviour has changed since, does not; nor does any record of a
-    data set whose content can change, since the spec alone does not say what it was then.
-    """
-    if any(entry.changeable for entry in registry.entries(spec)):
-        return None
-    same = sa.select(run).where(run.c.spec_id == spec.spec_id, run.c.status == "succeeded")
-    with reading() as connection:
-        rows = connection.execute(same.order_by(run.c.created_at.desc())).mappings().all()
-    here, versions = machine_id(settings().host_id), registry.versions(spec)
-    for record in map(from_row, rows):
-        stored = Measurement(**record.spec["measurement"])
-        used = stored.model_copy(update={"threads": record.provenance.get("threads", stored.threads)})
-        same_place = record.environment.get("machine_id") == here
-        same_entries = record.provenance.get("versions") == versions
-        if same_place and same_entries and measures_as_much(used, spec.measurement):
-            return record
-    return None
-
-
-def measures_as_much(stored: Measurement, wanted: Measurement) -> bool:
-    """Tell whether a run measured here as `stored` answers a request to measure as `wanted`.
-
-    Where threads are not stated, every core that this process may use is meant.
-    """
-    if _PROFILES.index(stored.profile) < _PROFILES.index(wanted.profile) or stored.device != wanted.device:
-        return False
-    every_core = cores_usable()
-    if (stored.threads or every_core) != (wanted.threads or every_core):
-        return False
-    return wanted.profile == "none" or stored.throughput_batch == wanted.throughput_batch
-
-
 def rows(origin: Origin = "all") -> list[tuple[str, Mapping[str, Any]]]:
     """Return (origin, row) of every record, newest first; a row has the columns of `RUN_COLUMNS`.
 
@@ -142,7 +103,7 @@ def rows(origin: Origin = "all") -> list[tuple[str, Mapping[str, Any]]]:
     own: list[Mapping[str, Any]] = []
     if origin != "bank":
         with reading() as connection:
-            own = [dict(row) for row in connection.execute(_shown(connection, run)).mappings()]
+            own = [row._asdict() for row in _shown(connection, run)]
     mine = {row["run_id"] for row in own}
     shipped = [] if origin == "own" else [row for row in bank.rows() if row["run_id"] not in mine]
     tagged = [*(("own", row) for row in own), *(("bank", row) for row in shipped)]
@@ -174,7 +135,7 @@ def table(origin: Origin = "all") -> pd.DataFrame:
     parts = []
     if origin != "bank":
         with reading() as connection:
-            own = connection.execute(_shown(connection, *(run.c[name] for name in columns))).all()
+            own = _shown(connection, *(run.c[name] for name in columns))
         parts.append(pd.DataFrame.from_records(own, columns=columns).assign(origin="own"))
     if origin != "own":
         parts += [frame[columns].assign(origin="bank") for frame in bank.frames()]
@@ -222,10 +183,12 @@ def _put(connection: sa.Connection, record: Record) -> None:
     connection.execute(run.insert().values(to_row(record)))
 
 
-def _shown(connection: sa.Connection, *columns: Any) -> sa.Select[Any]:
-    """Select these columns of every record of a run that has ended."""
-    going_on, _ = underway.unfinished_ids(connection)
-    return sa.select(*columns).where(run.c.run_id.not_in(going_on))
+def _shown(connection: sa.Connection, *columns: Any) -> Sequence[sa.Row[Any]]:
+    """Return these columns, `run_id` among them, of every record of a run that has ended."""
+    rows = connection.execute(sa.select(*columns)).all()
+    # Asked afterwards: a record that is kept for the first time in between must not be taken for one that is left.
+    going_on = set(underway.unfinished_ids(connection)[0])
+    return [row for row in rows if row.run_id not in going_on] if going_on else rows
 
 
 def _changed(connection: sa.Connection) -> None:

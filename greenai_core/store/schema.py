@@ -16,6 +16,7 @@ from pydantic import BaseModel
 from greenai_core.record import Record
 
 ColumnKind = Literal["int", "float", "text", "json"]
+_SERIAL = sa.BigInteger().with_variant(sa.Integer, "sqlite")  # SQLite numbers rows of this type only by itself
 _SQL_TYPES = {"int": sa.BigInteger, "float": sa.Double, "text": sa.Text, "json": sa.Text}
 
 
@@ -109,6 +110,8 @@ attempt = sa.Table(
     sa.Column("attempt", sa.Integer, primary_key=True, autoincrement=False),
     sa.Column("token", sa.Text, nullable=False, unique=True),
     sa.Column("host", sa.Text, comment="where it runs, once it has begun"),
+    sa.Column("pid", sa.BigInteger, comment="of its process there"),
+    sa.Column("born", sa.Double, comment="when that process began: numbers are given out again"),
     sa.Column("outcome", sa.Text, comment="succeeded, failed, cancelled or lost; NULL: not over"),
     sa.Column("reason", sa.Text, comment="one sentence"),
     sa.Column("dispatched_at", sa.Double, nullable=False),
@@ -145,7 +148,7 @@ checkpoint = sa.Table(
 progress = sa.Table(
     "progress",
     metadata,
-    sa.Column("seq", sa.Integer, primary_key=True, autoincrement=True),
+    sa.Column("seq", _SERIAL, primary_key=True, autoincrement=True),
     sa.Column("job_id", sa.Text, nullable=False),
     sa.Column("attempt", sa.Integer, nullable=False),
     sa.Column("at", sa.Double, nullable=False),
@@ -162,7 +165,7 @@ progress = sa.Table(
 log = sa.Table(
     "log",
     metadata,
-    sa.Column("seq", sa.Integer, primary_key=True, autoincrement=True),
+    sa.Column("seq", _SERIAL, primary_key=True, autoincrement=True),
     sa.Column("job_id", sa.Text, nullable=False, index=True),
     sa.Column("attempt", sa.Integer, nullable=False),
     sa.Column("at", sa.Double, nullable=False),

@@ -6,13 +6,13 @@ says nothing yet. Once the process is gone nobody need write anything for the re
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterable
 
 import psutil
 import sqlalchemy as sa
 
 from greenai_core.settings import settings
+from greenai_core.store.clock import now
 from greenai_core.store.schema import unfinished
 
 CLOCK_S = 5.0
@@ -30,7 +30,7 @@ def mark(connection: sa.Connection, run_id: str) -> bool:
     me = psutil.Process()
     known = unmark(connection, [run_id])
     made_by = {"host": settings().host_id, "pid": me.pid, "born": me.create_time()}
-    connection.execute(unfinished.insert().values(run_id=run_id, **made_by, kept_at=time.time()))
+    connection.execute(unfinished.insert().values(run_id=run_id, **made_by, kept_at=now()))
     return known > 0
 
 
@@ -46,20 +46,22 @@ def unfinished_ids(connection: sa.Connection) -> tuple[list[str], list[str]]:
     """
     going_on: list[str] = []
     gone: list[str] = []
-    rows = connection.execute(sa.select(unfinished).order_by(unfinished.c.run_id)).all()
+    silent_s = (now() - sa.func.coalesce(unfinished.c.kept_at, 0.0)).label("silent_s")
+    rows = connection.execute(sa.select(unfinished, silent_s).order_by(unfinished.c.run_id)).all()
     here = settings().host_id if rows else ""
     for row in rows:
-        alive = _lives(row.pid, row.born) if row.host == here else time.time() - (row.kept_at or 0.0) < SILENT_S
+        alive = process_of(row.pid, row.born) is not None if row.host == here else row.silent_s < SILENT_S
         (going_on if alive else gone).append(row.run_id)
     return going_on, gone
 
 
-def _lives(pid: int, born: float) -> bool:
+def process_of(pid: int, born: float) -> psutil.Process | None:
+    """Return the process of this number that was born then; None: it is gone, or the number is somebody else's."""
     try:
         process = psutil.Process(pid)
-        same = abs(process.create_time() - born) < CLOCK_S  # else the number was given to somebody else since
-        return same and process.status() != psutil.STATUS_ZOMBIE
+        same = abs(process.create_time() - born) < CLOCK_S
+        return process if same and process.status() != psutil.STATUS_ZOMBIE else None
     except psutil.NoSuchProcess:
-        return False
+        return None
     except psutil.AccessDenied:  # somebody is there, and will not say who
-        return True
+        return process

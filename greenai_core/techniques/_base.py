@@ -72,6 +72,11 @@ class Trains(Technique):
         return {field: getattr(self, field) for field in Trains.model_fields}
 
 
+def epochs_of(stage: Technique) -> int:
+    """Return how often a stage passes over the training images; 0: it trains nothing."""
+    return sum(getattr(stage, field, 0) for field in ("epochs", "sparse_epochs"))
+
+
 def check_order(recipe: Sequence[Technique]) -> None:
     """Check that each stage finds what it needs.
 

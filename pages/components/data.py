@@ -48,13 +48,6 @@ def usual_kind() -> str:
     return least_sure([measuring.described()["kind"], *own.iloc[:1]]) or "estimated"
 
 
-def kind_of(run_id: str | None) -> str:
-    """Return how the energy of a run was obtained; of one that is not stored, `usual_kind`."""
-    table = runs()
-    found = table.loc[table["run_id"] == run_id, "energy_train_kind"].dropna()
-    return str(found.iloc[0]) if len(found) else usual_kind()
-
-
 def beside_published() -> pd.DataFrame:
     """Return the tables published by others, our own figures beside each row."""
     return _beside_published(records.version(), _printed())

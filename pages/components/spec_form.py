@@ -2,22 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 import streamlit as st
 
 from greenai_core import forms
-from greenai_core.draft import Draft, Node, TeacherDraft, move
+from greenai_core.draft import PROFILES, Draft, Node, TeacherDraft, move
 from greenai_core.forms import Field
 from greenai_core.registry import Kind, names
 from pages.components import fields
 
-PROFILES = ("quick", "full", "none")
-
 
 def subject(draft: Draft) -> None:
     """Ask for data set, model, seeds and how to measure."""
+    varied = draft.varied_ids()
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        draft.dataset = _entry("Data set", draft.dataset, f"{draft.uid}.dataset", 190)
-        draft.model = _entry("Model", draft.model, f"{draft.uid}.model", 210)
+        draft.dataset = _entry("Data set", draft.dataset, f"{draft.uid}.dataset", 190, varied)
+        draft.model = _entry("Model", draft.model, f"{draft.uid}.model", 210, varied)
         draft.seeds = st.text_input(
             "Seeds",
             draft.seeds,
@@ -31,20 +32,21 @@ def subject(draft: Draft) -> None:
             default=draft.measurement["profile"],
             key=f"{draft.uid}.profile",
             required=True,
+            disabled=f"{draft.uid}.profile" in varied,
             help="quick: short windows, a few seconds; full: as the records of the bank; none: inference is not timed",
         )
     for node in (draft.dataset, draft.model):
-        fields.front(node)
-        fields.more(node)
+        fields.front(node, varied)
+        fields.more(node, varied)
 
 
-def stages(recipe: list[Node], owner: str) -> None:
-    """Ask for the stages of a recipe, in order; `owner` names the recipe's own widgets."""
+def stages(recipe: list[Node], owner: str, varied: Collection[str]) -> None:
+    """Ask for the stages of a recipe, in order; `owner` names the recipe's own widgets, `varied` see `fields.front`."""
     for index, node in enumerate(recipe):
         with st.container(border=True, gap="xsmall"):
-            _heading(recipe, index, node)
-            fields.front(node)
-            _teachers(node)
+            _heading(recipe, index, node, varied)
+            fields.front(node, varied)
+            _teachers(node, varied)
     with st.container(horizontal=True, vertical_alignment="bottom"):
         choice = st.selectbox(
             "Add a stage",
@@ -56,13 +58,13 @@ def stages(recipe: list[Node], owner: str) -> None:
         st.button("Add", key=f"{owner}.add-button", icon=":material/add:", on_click=_add, args=(recipe, choice))
 
 
-def _heading(recipe: list[Node], index: int, node: Node) -> None:
+def _heading(recipe: list[Node], index: int, node: Node, varied: Collection[str]) -> None:
     described = forms.described("techniques", node.name)
     with st.container(horizontal=True, vertical_alignment="center", gap="xsmall"):
         st.markdown(
             f"**{index + 1}. {described.title}**", help=f"{described.summary}\n\n{described.source}", width="stretch"
         )
-        fields.more(node)
+        fields.more(node, varied)
         for icon, what, by in (("arrow_upward", "Move up", -1), ("arrow_downward", "Move down", 1)):
             st.button(
                 f":material/{icon}:",
@@ -83,23 +85,23 @@ def _heading(recipe: list[Node], index: int, node: Node) -> None:
         )
 
 
-def _teachers(node: Node) -> None:
+def _teachers(node: Node, varied: Collection[str]) -> None:
     """Show the teacher of a stage that has one: a model and a recipe of its own, in the same widgets again."""
     for part in forms.fields(node.kind, node.name):
         if part.widget == "teacher":
-            _teacher(part, node.values[part.name])
+            _teacher(part, node.values[part.name], varied)
 
 
-def _teacher(part: Field, teacher: TeacherDraft) -> None:
+def _teacher(part: Field, teacher: TeacherDraft, varied: Collection[str]) -> None:
     with st.expander(f"{part.title}: {teacher.model.name}", expanded=True, icon=":material/school:"):
         st.caption(part.help)
         teacher.model = _entry("Model of the teacher", teacher.model, f"{teacher.uid}.model", 210)
-        fields.front(teacher.model)
-        fields.more(teacher.model)
-        stages(teacher.stages, teacher.uid)
+        fields.front(teacher.model, varied)
+        fields.more(teacher.model, varied)
+        stages(teacher.stages, teacher.uid, varied)
 
 
-def _entry(label: str, node: Node, key: str, width: int) -> Node:
+def _entry(label: str, node: Node, key: str, width: int, varied: Collection[str] = ()) -> Node:
     """Ask which entry of a kind to use; another one starts from its defaults."""
     chosen = st.selectbox(
         label,
@@ -107,6 +109,7 @@ def _entry(label: str, node: Node, key: str, width: int) -> Node:
         index=names(node.kind).index(node.name),
         key=key,
         width=width,
+        disabled=key in varied,
         format_func=_titles(node.kind).__getitem__,
     )
     return node if chosen == node.name else Node.of_json(node.kind, {"name": chosen})

@@ -41,7 +41,7 @@ def test_the_first_experiment_runs_in_sight_and_becomes_a_point(start: Callable[
     expect(page.get_by_text(re.compile(r"^\d of \d$"))).to_be_visible(timeout=120_000)  # epoch
     expect(page.get_by_role("progressbar")).to_be_visible()
     page.reload()  # a refresh loses nothing
-    expect(page.get_by_text("succeeded")).to_be_visible(timeout=180_000)
+    expect(page.get_by_role("button", name="Run again")).to_be_visible(timeout=180_000)
     page.get_by_test_id("stSidebarNav").get_by_role("link", name="Explore").click()
     expect(page.get_by_role("heading", name="Accuracy against cost")).to_be_visible()
     page.get_by_text("Bank", exact=True).click()

@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable
 
 import pytest
+import sqlalchemy as sa
 
 from greenai_core.errors import BadInput, RunFailed
 from greenai_core.jobs import attempt, queue, states
@@ -18,6 +19,8 @@ from greenai_core.store import artifacts, records
 from greenai_core.unfinished import Keep
 from tests import factory
 from tests.jobs.fake_worker import a_spec
+
+pytestmark = pytest.mark.usefixtures("any_store")
 
 
 @pytest.fixture
@@ -129,11 +132,31 @@ def test_model_of_a_run_that_cannot_be_stored_is_removed(
         raise BadInput("greenai.db: the disk is full.")
 
     monkeypatch.setattr(records, "insert", full)
+    monkeypatch.setattr(attempt, "PATIENCE_S", 0.1)
     given = ticket()
     with pytest.raises(BadInput, match="the disk is full"):
         attempt.run(given, with_model)
     assert queue.job(given.id).state == "running"
     assert not artifacts.exists("models/m.onnx")
+
+
+def test_end_of_a_run_is_stored_when_there_is_room_again(
+    ticket: Callable[[], Ticket], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store, refused = records.insert, []
+
+    def full_at_first(connection: sa.Connection, *added: Record) -> None:
+        if len(refused) < 2:
+            refused.append(added)
+            raise BadInput("greenai.db: the disk is full.")
+        store(connection, *added)
+
+    monkeypatch.setattr(records, "insert", full_at_first)
+    monkeypatch.setattr(attempt, "BEAT_S", 0.01)
+    given = ticket()
+    attempt.run(given, quick)
+    assert queue.job(given.id).state == "succeeded"
+    assert len(records.every("own")) == 1
 
 
 def test_record_of_a_run_that_failed_is_shown_though_the_store_was_slow(

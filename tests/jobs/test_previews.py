@@ -1,4 +1,4 @@
-"""The real preview in its own process: torch is loaded there, never here."""
+"""The real price in its own process: torch is loaded there, never here."""
 
 from __future__ import annotations
 
@@ -8,8 +8,7 @@ from collections.abc import Iterator
 import pytest
 
 from greenai_core.errors import BadInput
-from greenai_core.jobs import previews
-from greenai_core.spec import check
+from greenai_core.jobs import previews, sweeps
 from greenai_core.store import records
 from tests import factory
 
@@ -26,17 +25,20 @@ def cold() -> Iterator[None]:
     previews._process = None
 
 
-def test_previews_are_counted_elsewhere_and_remembered_until_the_store_changes(cold: None) -> None:
+def test_prices_are_found_elsewhere_and_remembered_until_the_store_changes(cold: None) -> None:
     had_torch = "torch" in sys.modules
-    spec = factory.spec(technique="l1_channel_pruning", sparsity=0.8)
-    answer = previews.ask(spec)
-    assert (answer["params"], answer["baseline"]["params"]) == (241_936, 1_199_882)
+    spec = factory.spec(technique="l1_channel_pruning", sparsity=0.8).model_dump(mode="json")
+    sweep = {"spec": spec, "sweep": {"recipe.1.sparsity": [0.6, 0.8]}, "seeds": [0, 1]}
+    answer = previews.ask(sweep)
+    assert answer["after"]["params"] == [241_936, 483_848]
+    assert (answer["runs"], answer["stored"], answer["stages_in_all"], answer["stages_to_run"]) == (4, 0, 12, 10)
     assert ("torch" in sys.modules) is had_torch
-    assert previews.ask(spec) is answer
-    records.save(factory.record())
-    assert previews.ask(spec) is not answer
+    assert previews.ask(sweep) is answer
+    records.save(factory.record(sweeps.read(sweep).specs[0]))
+    assert previews.ask(sweep)["stored"] == 1
+    assert (previews.ask(sweep)["to_run"], previews.ask(sweep, again=True)["to_run"]) == (3, 4)
     with pytest.raises(BadInput, match="nowhere"):
-        previews.ask(check({**spec.model_dump(mode="json"), "dataset": {"name": "image_folder", "path": "nowhere"}}))
+        previews.ask({**spec, "dataset": {"name": "image_folder", "path": "nowhere"}})
     assert previews._process is not None
     previews._process.kill()
-    assert previews.ask(factory.spec())["params"] == 1_199_882
+    assert previews.ask(factory.spec().model_dump(mode="json"))["after"]["params"] == [1_199_882, 1_199_882]

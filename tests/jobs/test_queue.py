@@ -3,7 +3,7 @@ from __future__ import annotations
 import dataclasses
 import sqlite3
 import time
-from types import SimpleNamespace
+from collections.abc import Sequence
 
 import pytest
 import sqlalchemy as sa
@@ -16,9 +16,11 @@ from greenai_core.jobs import queue, states
 from greenai_core.jobs.access import Access
 from greenai_core.jobs.states import LIVE, MAX_ATTEMPTS, News, Ticket
 from greenai_core.spec import Spec
-from greenai_core.store import database, records, schema
+from greenai_core.store import answers, database, records, schema
 from tests import factory
 from tests.jobs.fake_worker import a_spec
+
+pytestmark = pytest.mark.usefixtures("any_store")
 
 LOCAL = Access.local()
 NOTHING = News({})
@@ -80,10 +82,12 @@ def test_same_spec_twice_is_one_job_while_it_lives() -> None:
 def test_others_may_write_while_specs_are_looked_up(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(database, "BUSY_S", 0.1)
 
-    def looked_up(spec: Spec) -> None:
-        records.save(factory.record(factory.spec(seed=spec.seed)))
+    def looked_up(specs: Sequence[Spec]) -> list[None]:
+        for spec in specs:
+            records.save(factory.record(factory.spec(seed=spec.seed)))
+        return [None for _ in specs]
 
-    monkeypatch.setattr(records, "answered", looked_up)
+    monkeypatch.setattr(answers, "find", looked_up)
     assert len(queue.submit([a_spec(seed=1), a_spec(seed=2)], access=LOCAL)) == 2
     assert len(records.table("own")) == 2
 
@@ -101,6 +105,7 @@ def test_who_may_only_look_changes_nothing() -> None:
     assert [job.state for job in queue.jobs()] == ["queued"]
 
 
+@pytest.mark.sqlite_only
 def test_full_disk_refuses_all_of_a_submission() -> None:
     engine = database.engine()
 
@@ -127,7 +132,7 @@ def test_life_of_a_job() -> None:
     ticket = claimed()
     assert (ticket.id, ticket.attempt, queue.job(id).state) == (id, 1, "dispatched")
     assert states.claim("owner", "host") is None
-    assert states.begin(ticket) == "go on"
+    assert states.begin(ticket, "host", 0) == "go on"
     assert queue.job(id).state == "running"
     epoch = {"at": 1.0, "stage": "train", "stage_index": 0, "epoch": 1, "loss": 0.5, "accuracy_val": 0.9, "lr": 0.1}
     news = News({"stage": "train", "fraction": 0.5, "loss": 0.5}, [{**epoch, "energy_j": 2.0}], [(1.0, "hello")])
@@ -154,12 +159,12 @@ def test_oldest_is_first() -> None:
 def test_attempt_that_was_given_up_writes_nothing() -> None:
     id = submit_one()
     ghost = claimed()
-    states.begin(ghost)
+    states.begin(ghost, "host", 0)
     assert states.lose(id, ghost.token, "frozen") == "queued"
     assert queue.job(id).error == "attempt 1 was lost: frozen"
     no_pause()
     heir = claimed()
-    states.begin(heir)
+    states.begin(heir, "host", 0)
     assert states.beat(ghost, News({"fraction": 0.9}, lines=[(1.0, "boo")])) == "fenced"
     assert not states.finish(ghost, "succeeded", NOTHING, record=factory.record(a_spec(), run_id="ghost"))
     assert states.lose(id, ghost.token, "again") is None
@@ -173,7 +178,7 @@ def test_attempt_that_was_given_up_writes_nothing() -> None:
 def test_second_attempt_shows_nothing_of_the_first() -> None:
     id = submit_one()
     first = claimed()
-    states.begin(first)
+    states.begin(first, "host", 0)
     epoch = {"at": 1.0, "stage": "train", "stage_index": 0, "epoch": 1}
     states.beat(first, News({"epoch": 1, "loss": 0.5, "first_step_at": 1.0}, [epoch]))
     states.lose(id, first.token, "killed")
@@ -187,7 +192,7 @@ def test_second_attempt_shows_nothing_of_the_first() -> None:
 def test_lost_attempts_pause_and_end_in_failure(monkeypatch: pytest.MonkeyPatch) -> None:
     id = submit_one()
     clock = time.time()
-    monkeypatch.setattr(states, "time", SimpleNamespace(time=lambda: clock))
+    monkeypatch.setattr(states, "now", lambda: sa.literal(clock))
     for attempt in range(1, MAX_ATTEMPTS + 1):
         ticket = claimed()
         states.lose(id, ticket.token, "killed")
@@ -207,14 +212,14 @@ def test_cancelling_in_every_state(nobody_works: list[str]) -> None:
     id = submit_one()
     ticket = claimed()
     assert queue.cancel(id, LOCAL).state == "dispatched"
-    assert states.begin(ticket) == "cancel"
+    assert states.begin(ticket, "host", 0) == "cancel"
     assert states.beat(ticket, NOTHING) == "cancel"
     assert states.finish(ticket, "cancelled", NOTHING)
     assert queue.job(id).state == "cancelled"
 
     id = submit_one()
     ticket = claimed()
-    states.begin(ticket)
+    states.begin(ticket, "host", 0)
     nobody_works.clear()
     queue.cancel(id, LOCAL)
     assert nobody_works == ["ensured"]  # if its supervisor died, somebody must still see to it
@@ -222,7 +227,7 @@ def test_cancelling_in_every_state(nobody_works: list[str]) -> None:
 
     id = submit_one()
     ticket = claimed()
-    states.begin(ticket)
+    states.begin(ticket, "host", 0)
     queue.cancel(id, LOCAL)
     states.finish(ticket, "succeeded", NOTHING, record=factory.record(a_spec()))
     assert queue.job(id).state == "succeeded"
@@ -230,14 +235,30 @@ def test_cancelling_in_every_state(nobody_works: list[str]) -> None:
         queue.cancel(id, LOCAL)
 
 
-def test_retry_is_a_new_job_of_the_same_spec() -> None:
+def test_retry_is_the_same_job_with_fresh_attempts() -> None:
     id = submit_one()
     with pytest.raises(BadInput, match=f"job {id} is queued"):
         queue.retry(id, LOCAL)
     queue.cancel(id, LOCAL)
     again = queue.retry(id, LOCAL)
-    assert again.id not in (None, id)
-    assert (again.state, again.spec_id) == ("queued", a_spec().spec_id)
+    assert (again.id, again.state, again.spec_id) == (id, "queued", a_spec().spec_id)
+    job = queue.job(id)
+    assert (job.cancel_asked_at, job.ended_at, job.max_attempts) == (None, None, MAX_ATTEMPTS)
+    for _ in range(MAX_ATTEMPTS):
+        no_pause()
+        states.lose(id, claimed().token, "killed")
+    assert queue.job(id).state == "failed"
+    assert queue.retry_failed(LOCAL) == 1
+    assert (queue.job(id).state, queue.job(id).max_attempts) == ("queued", 2 * MAX_ATTEMPTS)
+
+
+def test_retry_of_a_success_is_a_new_job() -> None:
+    id = submit_one()
+    ticket = claimed()
+    states.begin(ticket, "host", 0)
+    states.finish(ticket, "succeeded", NOTHING, record=factory.record(a_spec()))
+    again = queue.retry(id, LOCAL)
+    assert again.id not in (None, id) and again.state == "queued"
 
 
 def test_retry_of_a_spec_that_is_no_longer_understood_says_so() -> None:
@@ -253,7 +274,7 @@ def test_retry_of_a_spec_that_is_no_longer_understood_says_so() -> None:
 def test_log_tail_keeps_the_order_and_the_last_lines() -> None:
     id = submit_one()
     ticket = claimed()
-    states.begin(ticket)
+    states.begin(ticket, "host", 0)
     states.beat(ticket, News({}, lines=[(float(n), str(n)) for n in range(100)]))
     assert queue.log_tail(id, lines=3) == ["97", "98", "99"]
 
@@ -264,7 +285,7 @@ class Queue(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
         with database.writing() as connection:
-            for table in (schema.job, schema.run, schema.log):
+            for table in (schema.job, schema.run, schema.log, schema.attempt, schema.slot):
                 connection.execute(table.delete())
         self.tickets: list[Ticket] = []
         self.ended: dict[str, queue.Job] = {}
@@ -284,7 +305,7 @@ class Queue(RuleBasedStateMachine):
     @precondition(lambda self: self.tickets)
     @rule(data=st.data())
     def begin(self, data: st.DataObject) -> None:
-        states.begin(data.draw(st.sampled_from(self.tickets)))
+        states.begin(data.draw(st.sampled_from(self.tickets)), "host", data.draw(st.integers(0, 3)))
 
     @precondition(lambda self: self.tickets)
     @rule(data=st.data())
@@ -335,6 +356,7 @@ class Queue(RuleBasedStateMachine):
             assert (row.ended_at is not None) == (row.state not in LIVE)
 
 
+@pytest.mark.slow_on_postgresql
 def test_any_order_of_events() -> None:
     run_state_machine_as_test(  # type: ignore[no-untyped-call]
         Queue,
@@ -350,6 +372,6 @@ def test_any_order_of_events() -> None:
 
 def test_time_left_is_unknown_before_anything_is_done() -> None:
     id = submit_one()
-    states.begin(claimed())
+    states.begin(claimed(), "host", 0)
     assert queue.job(id).eta_s is None
     assert queue.job(id).submitted_at <= time.time()

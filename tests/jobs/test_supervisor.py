@@ -40,7 +40,9 @@ def start(monkeypatch: pytest.MonkeyPatch) -> Iterator[Start]:
     monkeypatch.setattr(queue, "ensure_supervisor", lambda: None)
     started: list[subprocess.Popen[bytes]] = []
 
-    def one(linger_s: float = math.inf, wait_for_lock: bool = False) -> subprocess.Popen[bytes]:
+    def one(
+        linger_s: float = math.inf, wait_for_lock: bool = False, host: str | None = None
+    ) -> subprocess.Popen[bytes]:
         program = (
             # Whoever is started in the background by a shell without job control is deaf to Ctrl-C.
             "import signal; signal.signal(signal.SIGINT, signal.default_int_handler);"
@@ -48,7 +50,8 @@ def start(monkeypatch: pytest.MonkeyPatch) -> Iterator[Start]:
             f"supervise(linger_s={linger_s}, wait_for_lock={wait_for_lock}, "
             f"start_worker=lambda: WarmProcess('{MODULE}'))"
         )
-        started.append(subprocess.Popen([sys.executable, "-c", program], env=environment()))
+        elsewhere = {} if host is None else {"GREENAI_HOST_ID": host}
+        started.append(subprocess.Popen([sys.executable, "-c", program], env={**environment(), **elsewhere}))
         return started[-1]
 
     yield one
@@ -163,12 +166,27 @@ def test_frozen_supervisor_and_worker_write_nothing_when_they_thaw(start: Start)
     with database.reading() as connection:
         token = connection.execute(sa.select(schema.job.c.token)).scalar_one()
     assert states.lose(id, token, "frozen") == "queued"
-    start(linger_s=0)
+    start(linger_s=0, host="another-host")
     (job,) = ended([id])
     worker.send_signal(signal.SIGCONT)
     until(lambda: not worker.is_running() or worker.status() == psutil.STATUS_ZOMBIE)
     assert queue.job(id) == job
     assert len(stored("aborted")) == 1
+    assert_results_equal_successes()
+
+
+def test_frozen_worker_of_a_killed_supervisor_is_killed_by_the_next_one(start: Start) -> None:
+    (id,) = submit(a_spec(epochs=60))
+    process = start()
+    running(id)
+    worker = worker_of(process)
+    worker.send_signal(signal.SIGSTOP)
+    process.kill()
+    process.wait()
+    start(linger_s=0)  # else the frozen one would hold the machine's slot until it thaws
+    (job,) = ended([id])
+    assert (job.state, job.attempts) == ("succeeded", 2)
+    assert not worker.is_running() or worker.status() == psutil.STATUS_ZOMBIE
     assert_results_equal_successes()
 
 
@@ -279,7 +297,7 @@ def test_a_new_supervisor_shows_what_a_run_left_that_is_gone() -> None:
     with database.writing() as connection:
         connection.execute(schema.unfinished.update().values(born=0.0))
     worker = SimpleNamespace(pid=0, close=lambda: None)
-    supervisor.Supervisor(supervisor.Watch(), lambda: worker).work(linger_s=0)  # type: ignore[arg-type, return-value]
+    supervisor.supervise(linger_s=0.01, wait_for_lock=False, start_worker=lambda: worker)  # type: ignore[arg-type, return-value]
     with database.reading() as connection:
         assert connection.execute(sa.select(schema.unfinished)).all() == []
 

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from greenai_core.errors import BadInput
-from greenai_core.jobs.sweeps import expand
+from greenai_core.jobs.sweeps import expand, read
 from greenai_core.spec import Spec, check
 
 SPEC: dict[str, Any] = {
@@ -51,6 +51,20 @@ def test_whole_objects_may_be_swept() -> None:
     assert [epochs(spec) for spec in expand({"spec": SPEC, "sweep": {"recipe.0": stages}})] == [1, 2]
 
 
+def test_a_whole_model_goes_in_before_its_width_and_the_document_stays_as_it_was() -> None:
+    models = [{"name": "mobilenet_v3_small"}]
+    document = {"spec": SPEC, "sweep": {"model.width": [0.5, 0.75], "model": models}}
+    assert [spec.model.model_dump()["width"] for spec in expand(document)] == [0.5, 0.75]
+    assert models == [{"name": "mobilenet_v3_small"}]
+
+
+@pytest.mark.parametrize(("given", "budget_j"), [({}, None), ({"budget_j": None}, None), ({"budget_j": 5}, 5.0)])
+def test_a_sweep_may_have_a_budget(given: dict[str, Any], budget_j: float | None) -> None:
+    found = read({"spec": SPEC, "seeds": [0, 1], **given})
+    assert (len(found.specs), found.budget_j) == (2, budget_j)
+    assert read(SPEC).budget_j is None
+
+
 def test_spec_without_sweep_or_seeds_is_one_run() -> None:
     assert expand({"spec": SPEC}) == expand(SPEC)
 
@@ -63,6 +77,10 @@ def test_spec_without_sweep_or_seeds_is_one_run() -> None:
         ([SPEC, {**SPEC, "seed": -1}], r"^1\.seed: "),
         ({"spec": SPEC, "sweeps": {}}, r"^sweeps: there is no such field"),
         ({"spec": 5}, r"^spec: expected an object"),
+        *(
+            ({"spec": SPEC, "budget_j": value}, r"^budget_j: expected a positive number of joules")
+            for value in (0, -1, "5", True, float("nan"), float("inf"), 10**400)
+        ),
         ({"spec": SPEC, "sweep": [1]}, r"^sweep: expected an object"),
         ({"spec": SPEC, "seeds": []}, r"^seeds: expected a list of at least one"),
         ({"spec": SPEC, "seeds": 3}, r"^seeds: expected a list"),

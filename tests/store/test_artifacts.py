@@ -45,3 +45,33 @@ def test_a_name_cannot_lead_elsewhere(name: str) -> None:
     for use in (artifacts.read, artifacts.exists, artifacts.delete):
         with pytest.raises(BadInput, match="is not the name of a file"):
             use(name)
+
+
+@pytest.mark.parametrize("place", ["folder", "memory://listed"])
+def test_files_are_listed_and_removed_by_what_they_belong_to(
+    place: str, own_store: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("GREENAI_ARTIFACTS", place if "://" in place else str(own_store / place))
+    assert artifacts.listing("checkpoints") == () and not artifacts.grouped("checkpoints")
+    for name in ("checkpoints/a/one", "checkpoints/a/two", "checkpoints/b/one", "models/c"):
+        artifacts.write(name, b"1234")
+    found = artifacts.grouped("checkpoints")
+    assert {key: [file.name for file in files] for key, files in found.items()} == {
+        "a": ["checkpoints/a/one", "checkpoints/a/two"],
+        "b": ["checkpoints/b/one"],
+    }
+    assert {file.size_bytes for file in artifacts.listing("models")} == {4}
+    ages_s = artifacts.ages_s(["models/c", "models/none"])
+    assert abs(ages_s["models/c"] or 1e9) < 600 and ages_s["models/none"] is None
+    artifacts.delete_all("checkpoints/a")
+    artifacts.delete_all("checkpoints/a")
+    assert set(artifacts.grouped("checkpoints")) == {"b"}
+    artifacts.delete_all("checkpoints/b")
+
+
+@pytest.mark.parametrize("name", ["", "models", "models/", "/"])
+def test_a_whole_folder_is_never_removed(name: str) -> None:
+    artifacts.write("models/c", b"1234")
+    with pytest.raises(BadInput):
+        artifacts.delete_all(name)
+    assert artifacts.exists("models/c")

@@ -10,8 +10,10 @@ import pytest
 from greenai_core.errors import BadInput
 from greenai_core.jobs.access import Access
 from greenai_core.record import Record
-from greenai_core.store import exchange, records
+from greenai_core.store import answers, exchange, records
 from tests import factory
+
+pytestmark = pytest.mark.usefixtures("any_store")
 
 FORMATS = ("json", "csv", "parquet")
 OF_ANOTHER_PROGRAM = {**factory.spec().model_dump(mode="json"), "model": {"name": "gpt"}}
@@ -94,10 +96,10 @@ def test_record_of_a_colleague_is_shown_and_answers_nothing(tmp_path: Path) -> N
     records.delete(list(stored()), Access.local())
     assert exchange.import_file(tmp_path / "out.json") == (1, 0)
     assert len(records.table("own")) == 1
-    assert records.answered(factory.spec()) is None
+    assert answers.record(factory.spec()) is None
     own = factory.record(run_id="own")
     records.save(own)
-    assert records.answered(factory.spec()) == own
+    assert answers.record(factory.spec()) == own
 
 
 def test_missing_column_is_named(tmp_path: Path) -> None:

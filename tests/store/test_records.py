@@ -14,8 +14,10 @@ from greenai_core.jobs.access import Access
 from greenai_core.record import Comparability
 from greenai_core.settings import settings
 from greenai_core.spec import Measurement, Spec, check
-from greenai_core.store import artifacts, exchange, records
+from greenai_core.store import answers, artifacts, exchange, records
 from tests import factory
+
+pytestmark = pytest.mark.usefixtures("any_store")
 
 EVERY_CORE = 4
 
@@ -136,35 +138,35 @@ def test_stored_record_answers_what_it_measured(
 ) -> None:
     for user in (records, factory):
         monkeypatch.setattr(user, "cores_usable", lambda: EVERY_CORE)
-    assert records.measures_as_much(Measurement(**stored), Measurement(**wanted)) is answers
+    assert answers.measures_as_much(Measurement(**stored), Measurement(**wanted)) is answers
     record = factory.record(measured(**stored))
     records.save(record)
-    assert records.answered(measured(**wanted)) == (record if answers else None)
+    assert answers.record(measured(**wanted)) == (record if answers else None)
 
 
 def test_record_that_used_every_core_answers_nothing_where_there_are_more(monkeypatch: pytest.MonkeyPatch) -> None:
     record = factory.record()
     records.save(record)
     monkeypatch.setattr(records, "cores_usable", lambda: record.provenance["threads"] + 1)
-    assert records.answered(factory.spec()) is None
-    assert records.answered(measured(threads=record.provenance["threads"])) == record
+    assert answers.record(factory.spec()) is None
+    assert answers.record(measured(threads=record.provenance["threads"])) == record
 
 
 def test_record_of_older_behaviour_answers_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     spec = factory.spec(technique="distill")
     records.save(factory.record(spec))
-    assert records.answered(spec) is not None
+    assert answers.record(spec) is not None
     monkeypatch.setattr(registry.entry("techniques", "train"), "version", 99)  # the teacher's, two levels down
-    assert records.answered(spec) is None
+    assert answers.record(spec) is None
     provenance = {name: value for name, value in factory.record(spec).provenance.items() if name != "versions"}
     records.save(factory.record(spec, provenance=provenance))
-    assert records.answered(spec) is None
+    assert answers.record(spec) is None
 
 
 def test_record_of_another_machine_answers_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     records.save(factory.record())
     monkeypatch.setenv("GREENAI_HOST_ID", "another-host")
-    assert records.answered(factory.spec()) is None
+    assert answers.record(factory.spec()) is None
 
 
 def test_files_that_can_change_are_never_answered_for() -> None:
@@ -173,17 +175,17 @@ def test_files_that_can_change_are_never_answered_for() -> None:
     for change in ({"dataset": folder}, {"recipe": [{"name": "distill", "teacher": teacher}]}):
         spec = check({**factory.spec().model_dump(mode="json"), **change})
         records.save(factory.record(spec))
-        assert records.answered(spec) is None
+        assert answers.record(spec) is None
 
 
 def test_newest_succeeded_record_answers() -> None:
     spec = factory.spec()
-    assert records.answered(spec) is None
+    assert answers.record(spec) is None
     for day, status in ((1, "succeeded"), (2, "succeeded"), (3, "failed")):
         records.save(factory.record(spec, run_id=str(day), created_at=f"2026-01-0{day}T00:00:00Z", status=status))
-    answer = records.answered(spec)
+    answer = answers.record(spec)
     assert answer is not None and answer.run_id == "2"
-    assert records.answered(factory.spec(seed=1)) is None
+    assert answers.record(factory.spec(seed=1)) is None
 
 
 def test_delete_is_all_or_nothing_and_asks_for_access() -> None:
@@ -206,7 +208,7 @@ def test_bank_is_shown_but_answers_nothing_and_own_records_win(bank: Path) -> No
     exchange.export(bank / "a.parquet", origin="own")
     records.delete(["shipped"], Access.local())
     assert records.load("shipped") == shipped
-    assert records.answered(factory.spec()) is None
+    assert answers.record(factory.spec()) is None
     assert records.table("own").empty
     assert records.table()["origin"].tolist() == records.table("bank")["origin"].tolist() == ["bank"]
     remeasured = shipped.model_copy(update={"latency_ms": 9.0})

@@ -17,10 +17,12 @@ from greenai_core.errors import BadInput
 from greenai_core.jobs.access import Access
 from greenai_core.jobs.warm import environment
 from greenai_core.record import Record
-from greenai_core.store import database, exchange, records, schema, underway
+from greenai_core.store import answers, database, exchange, records, schema, underway
 from greenai_core.store.keeper import Keeper
 from tests import factory
 from tests.jobs.waiting import until
+
+pytestmark = pytest.mark.usefixtures("any_store")
 
 KEEPS = (
     "import sys; from greenai_core.record import Record; from greenai_core.store import records;"
@@ -157,7 +159,7 @@ def test_what_did_not_succeed_is_in_no_front_and_answers_nothing() -> None:
     assert list(front.table["run_id"]) == ["done"]
     best = pareto.most_accurate(records.table())
     assert best is not None and best.run_id == "done"
-    answer = records.answered(factory.spec())
+    answer = answers.record(factory.spec())
     assert answer is not None and answer.run_id == "done"
 
 

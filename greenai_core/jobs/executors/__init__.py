@@ -1,0 +1,1 @@
+"""Where attempts are carried out: on this machine, or on a cluster."""
