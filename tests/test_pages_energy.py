@@ -246,7 +246,7 @@ def test_a_job_never_wears_a_surer_badge_than_its_run(describing: list[int]) -> 
     queue.submit([first_experiment()], access=Access.local())
     ticket = states.claim("test", "host")
     assert ticket is not None
-    states.begin(ticket)
+    states.begin(ticket, "host", 0)
     states.beat(ticket, states.News({"energy_j": 5.0}))
     assert energy_so_far() == f"Energy so far {badge.text('measured')}"
     records.save(factory.record(factory.spec(seed=5), created_at="2027-01-01T00:00:00Z"))

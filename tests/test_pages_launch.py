@@ -33,9 +33,9 @@ class Priced:
     def ask(self, document: Any, *, again: bool = False) -> dict[str, Any]:
         self.asked.append((document, again))
         specs = sweeps.read(document).specs
-        answers = [answers.record(spec) for spec in specs]
-        took = [answer.energy_spent_j for answer in answers if answer]
-        left = len(specs) if again else answers.count(None)
+        found = [answers.record(spec) for spec in specs]
+        took = [answer.energy_spent_j for answer in found if answer]
+        left = len(specs) if again else found.count(None)
         return {
             "runs": len(specs),
             "stored": len(took),

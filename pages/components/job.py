@@ -7,12 +7,12 @@ from datetime import UTC, datetime
 
 import streamlit as st
 
-from greenai_core import charts, units, wording
+from greenai_core import units, wording
 from greenai_core.jobs import queue
 from greenai_core.jobs.access import Access
 from greenai_core.jobs.queue import Job
 from greenai_core.jobs.states import WAITING
-from pages.components import act, badge, state
+from pages.components import act, badge, job_progress, state
 from pages.components.job_log import log
 
 
@@ -24,9 +24,9 @@ def running(job: Job, kind: str | None, access: Access) -> None:
         left = "" if job.eta_s is None else f", about {units.rough(job.eta_s)} left"
         stage = f"{(job.stage_index or 0) + 1}. {job.stage}" if job.stage else job.message or "waiting for the worker"
         st.progress(job.fraction or 0.0, text=f"{stage}{left}")
-        _figures(job, kind)
+        job_progress.figures(job, kind)
         with st.container(key=f"curve-of-{job.id}"):
-            _curve(job)
+            job_progress.curve(job)
         _lost(job)
         log(job, kind)
 
@@ -101,30 +101,6 @@ def _cancel(job: Job, access: Access) -> None:
         type="tertiary" if job.state in WAITING else "secondary",
         disabled=state.stops(job),
     )
-
-
-def _figures(job: Job, kind: str | None) -> None:
-    before = "not yet" if job.loss is None else "none now"
-    epoch = f"{job.epoch} of {job.epochs}" if job.epoch is not None and job.epochs else before
-    with st.grid(4, min_column_width=190):  # wide enough for the badge
-        st.metric("Epoch", epoch)
-        st.metric("Loss", "not yet" if job.loss is None else units.significant(job.loss))
-        st.metric(
-            "Validation accuracy", "not yet" if job.accuracy_val is None else units.FRACTION.text(job.accuracy_val)
-        )
-        st.metric(
-            f"Energy so far {badge.text(kind)}", "not yet" if job.energy_j is None else units.ENERGY.text(job.energy_j)
-        )
-
-
-def _curve(job: Job) -> None:
-    if epochs := queue.curve(job.id):
-        st.plotly_chart(
-            charts.progress(epochs),
-            key=f"curve-{job.id}",
-            alt="Loss and validation accuracy after each epoch so far",
-            config={"displayModeBar": False},
-        )
 
 
 def _lost(job: Job) -> None:

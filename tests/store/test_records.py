@@ -116,7 +116,7 @@ def test_version_changes_with_the_table_only(bank: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("stored", "wanted", "answers"),
+    ("stored", "wanted", "answering"),
     [
         ({}, {}, True),
         ({"profile": "none"}, {"profile": "none"}, True),
@@ -134,20 +134,20 @@ def test_version_changes_with_the_table_only(bank: Path) -> None:
     ],
 )
 def test_stored_record_answers_what_it_measured(
-    stored: dict[str, Any], wanted: dict[str, Any], answers: bool, monkeypatch: pytest.MonkeyPatch
+    stored: dict[str, Any], wanted: dict[str, Any], answering: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for user in (records, factory):
+    for user in (answers, factory):
         monkeypatch.setattr(user, "cores_usable", lambda: EVERY_CORE)
-    assert answers.measures_as_much(Measurement(**stored), Measurement(**wanted)) is answers
+    assert answers.measures_as_much(Measurement(**stored), Measurement(**wanted)) is answering
     record = factory.record(measured(**stored))
     records.save(record)
-    assert answers.record(measured(**wanted)) == (record if answers else None)
+    assert answers.record(measured(**wanted)) == (record if answering else None)
 
 
 def test_record_that_used_every_core_answers_nothing_where_there_are_more(monkeypatch: pytest.MonkeyPatch) -> None:
     record = factory.record()
     records.save(record)
-    monkeypatch.setattr(records, "cores_usable", lambda: record.provenance["threads"] + 1)
+    monkeypatch.setattr(answers, "cores_usable", lambda: record.provenance["threads"] + 1)
     assert answers.record(factory.spec()) is None
     assert answers.record(measured(threads=record.provenance["threads"])) == record
 
