@@ -10,6 +10,7 @@ from greenai_core.jobs import control, queue
 from greenai_core.jobs.access import Access
 from greenai_core.jobs.queue import Job, Sweep
 from greenai_core.jobs.states import HELD, LIVE, WAITING, State
+from greenai_core.store import records
 from pages.components import access, data, job, queue_bar, refusal, sweep
 
 PER_PAGE, SWEEPS_PER_PAGE = 10, 3
@@ -95,14 +96,14 @@ def past(ended: int, sweeps: Sequence[Sweep], kind: str, allowed: Access) -> Non
         for one in sweeps[skip : skip + SWEEPS_PER_PAGE]:
             sweep.card(one, kind, allowed)
     found = queue.ended(PER_PAGE, paged(ended, PER_PAGE, "page"))
-    kinds = kinds_of(tuple(one.run_id for one in found if one.run_id))
+    kinds = kinds_of(records.version(), tuple(one.run_id for one in found if one.run_id))
     for item in found:
         job.ended(item, kinds.get(item.run_id or "", kind), allowed)
 
 
 @st.cache_data(max_entries=64, show_spinner=False)
-def kinds_of(run_ids: tuple[str, ...]) -> dict[str, str]:
-    """Return how the energies of runs were obtained, which never changes; runs that are not stored are not in it."""
+def kinds_of(version: str, run_ids: tuple[str, ...]) -> dict[str, str]:
+    """Return how the energies of runs were obtained; runs that are not stored in this version are not in it."""
     table = data.runs()
     known = table[table["run_id"].isin(run_ids)].dropna(subset="energy_train_kind")
     return dict(zip(known["run_id"], known["energy_train_kind"], strict=True))

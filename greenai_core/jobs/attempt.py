@@ -74,14 +74,15 @@ def _carry_out(ticket: Ticket, execute: Execute, verdict: Verdict) -> None:
     finally:
         logging.getLogger().removeHandler(capture)
         pulse.stop()  # and joined: a beat after the end would find the token gone and take itself for a ghost
-    stored = False
     try:
         stored = _finish(ticket, state, pulse.news(), record or keeper.record, error)
-    finally:
-        if not stored:
-            keeper.end()  # the job is no longer this attempt's, but what it spent was spent
-            if record is not None and (model_uri := record.provenance.get("model_uri")):
-                artifacts.delete(model_uri)  # no record names it, so nobody else ever would
+    except BadInput:  # nobody knows whether the end is stored, so the model stays: a record may name it
+        keeper.end()
+        raise
+    if not stored:
+        keeper.end()  # the job is no longer this attempt's, but what it spent was spent
+        if record is not None and (model_uri := record.provenance.get("model_uri")):
+            artifacts.delete(model_uri)  # no record names it
 
 
 def _finish(ticket: Ticket, state: End, news: News, record: Record | None, error: str | None) -> bool:

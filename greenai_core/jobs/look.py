@@ -106,9 +106,10 @@ def live(waiting: int | None = None) -> list[Job]:
     Args:
         waiting: so many of those that wait; None: all.
     """
-    chosen = sa.select(*_COLUMNS).order_by(*_NEXT)
-    running = _jobs(chosen.where(schema.job.c.state.in_(HELD)))
-    return [*running, *_jobs(chosen.where(schema.job.c.state.in_(WAITING)).limit(waiting))]
+    first = sa.select(schema.job.c.id).where(schema.job.c.state.in_(WAITING)).order_by(*_NEXT).limit(waiting)
+    # One statement: a job that begins, or is lost, between two of them would be in neither answer.
+    either = schema.job.c.state.in_(HELD) | schema.job.c.id.in_(first.correlate(None))
+    return _jobs(sa.select(*_COLUMNS).where(either).order_by(schema.job.c.state.in_(HELD).desc(), *_NEXT))
 
 
 def ended(count: int, skip: int = 0) -> list[Job]:

@@ -54,7 +54,7 @@ class Keeper:
     def end(self) -> None:
         """Show what was kept last as what the run left behind; nothing happens where nothing was kept."""
         if self.record is not None:
-            self._try(partial(records.save, self.record))
+            self._try(partial(records.leave, self.record))
 
     def _store(self) -> None:
         while True:

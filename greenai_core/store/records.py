@@ -72,6 +72,18 @@ def keep_unfinished(record: Record) -> None:
             _changed(connection)  # it was taken for gone, and shown
 
 
+def leave(record: Record) -> None:
+    """Store and show what a run left behind that did not succeed; a succeeded record is never replaced.
+
+    Raises:
+        BadInput: the store cannot be written; nothing is stored.
+    """
+    with writing() as connection:
+        stored = connection.execute(sa.select(run.c.status).where(run.c.run_id == record.run_id)).scalar()
+        if stored != "succeeded":
+            insert(connection, record)
+
+
 def settle(connection: sa.Connection) -> None:
     """Take note of unfinished records whose process is gone: other hosts cannot know it of one of this host."""
     _, gone = underway.unfinished_ids(connection)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import socket
 import subprocess
 import sys
@@ -55,15 +54,10 @@ class Rig:
                 environ, command = process.environ(), process.cmdline()
             except (psutil.NoSuchProcess, psutil.AccessDenied, OSError):
                 continue
-            mine = environ.get(ledger.FOLDER) == str(self.folder) and process.pid != os.getpid()
-            ours = bool(command) and Path(command[0]).name.startswith("python")  # a server that was restarted is not
-            if (
-                mine
-                and ours
-                and not gone(process)
-                and (not role or role in command)
-                and host in (None, environ.get("GREENAI_HOST_ID"))
-            ):
+            if environ.get(ledger.FOLDER) != str(self.folder) or gone(process):
+                continue
+            python = bool(command) and Path(command[0]).name.startswith("python")  # else it is a database server
+            if python and (not role or role in command) and host in (None, environ.get("GREENAI_HOST_ID")):
                 found.append(process)
         return found
 

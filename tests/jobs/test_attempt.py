@@ -4,6 +4,7 @@ import logging
 import threading
 import time
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 import sqlalchemy as sa
@@ -125,19 +126,28 @@ def test_model_of_a_run_that_was_given_up_is_removed(ticket: Callable[[], Ticket
     assert not artifacts.exists("models/m.onnx")
 
 
-def test_model_of_a_run_that_cannot_be_stored_is_removed(
+def test_where_nobody_knows_whether_the_end_is_stored_nothing_is_taken_back(
     ticket: Callable[[], Ticket], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def full(connection: object, *added: Record) -> None:
-        raise BadInput("greenai.db: the disk is full.")
+    store = states.finish
 
-    monkeypatch.setattr(records, "insert", full)
+    def answer_gets_lost(*args: Any, **options: Any) -> bool:
+        store(*args, **options)
+        raise BadInput("the store is away.")
+
+    def kept_and_made(spec: Spec, report: Reporter, keep: Keep) -> Record:
+        record = with_model(spec, report, keep)
+        keep(record.model_copy(update={"status": "aborted"}))
+        return record
+
+    monkeypatch.setattr(attempt, "finish", answer_gets_lost)
     monkeypatch.setattr(attempt, "PATIENCE_S", 0.1)
     given = ticket()
-    with pytest.raises(BadInput, match="the disk is full"):
-        attempt.run(given, with_model)
-    assert queue.job(given.id).state == "running"
-    assert not artifacts.exists("models/m.onnx")
+    with pytest.raises(BadInput, match="the store is away"):
+        attempt.run(given, kept_and_made)
+    assert queue.job(given.id).state == "succeeded"
+    assert [record.status for record in records.every("own")] == ["succeeded"]
+    assert artifacts.exists("models/m.onnx")
 
 
 def test_end_of_a_run_is_stored_when_there_is_room_again(
