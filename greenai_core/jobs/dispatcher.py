@@ -13,7 +13,7 @@ import sqlalchemy as sa
 from greenai_core.errors import BadInput
 from greenai_core.jobs import budget
 from greenai_core.jobs.executors._base import Executor
-from greenai_core.jobs.states import Ticket, claim, lose, release
+from greenai_core.jobs.states import Ticket, claim, lose
 from greenai_core.jobs.watch import Changes, Sight, Unchanged, Watch
 from greenai_core.store import records
 from greenai_core.store.database import engine, writing
@@ -62,7 +62,6 @@ class Dispatcher:
         self._mine = {ticket.token: ticket for ticket in held if ticket.token not in gone}
         self._over += lost
         with writing() as connection:
-            release(connection)
             records.settle(connection)
 
     def step(self) -> bool:
@@ -83,8 +82,6 @@ class Dispatcher:
             self._check(sight)
             if sight.held or sight.waiting:
                 budget.enforce()
-            if sight.waiting and not sight.ready and due:
-                self._release()
             self._dispatch(sight)
             self.idle = not self._mine and sight.nothing
         except BadInput as error:  # the store is full or busy: nothing is lost, it is tried again
@@ -119,10 +116,6 @@ class Dispatcher:
             if silent:
                 self._over.append((_ticket(row), f"no sign of life for {patience_s:g} s"))
         self._settle()
-
-    def _release(self) -> None:
-        with writing() as connection:
-            release(connection)
 
     def _dispatch(self, sight: Sight) -> None:
         while sight.ready and self._executor.free:

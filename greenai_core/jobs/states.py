@@ -269,8 +269,7 @@ def release(connection: sa.Connection, ended: str | None = None) -> None:
 
     Args:
         connection: an open transaction.
-        ended: the job that they waited for; None: look at every job that waits. Two transactions that end two jobs
-            at once do not see each other, so somebody must do that now and then.
+        ended: the job that they waited for; None: look at every job that waits.
     """
     needed, waiting = job.alias("needed"), job.alias("waiting")
     waits = sa.select(waiting.c.id).where(waiting.c.state == "blocked")

@@ -203,6 +203,13 @@ def _told(ticket: Ticket, energy_j: float) -> Ticket:
     return ticket
 
 
+def test_a_sweep_that_lives_already_is_no_second_one() -> None:
+    _, first, second = submit_pair(budget_j=10.0)
+    again = queue.submit([spec(TRAIN, prune(s)) for s in (0.6, 0.8)], access=LOCAL)
+    assert [result.id for result in again] == [first, second]
+    assert [sum(sweep.jobs.values()) for sweep in queue.sweeps()] == [3]
+
+
 def test_budget_must_be_positive() -> None:
     with pytest.raises(BadInput, match="budget_j: 0 is not a positive"):
         queue.submit([spec(TRAIN)], access=LOCAL, budget_j=0.0)
