@@ -70,9 +70,10 @@ def test_codecarbon_agrees_with_us_offline(country: str | None, size: int, offli
     meter = EnergyMeter([CpuTime(4.0)], constants_origin="a test", codecarbon=Codecarbon(country))
     meter.warm_up()
     with meter.window("train") as opened:
-        # A second or so, as codecarbon also counts what its own looks at the machine take; and with the interpreter's
-        # lock free, as in training: its thread would wait for the lock between asking for time and for CPU time.
-        hashlib.pbkdf2_hmac("sha256", b"", b"", 80_000 * size)
+        # Two seconds or so of CPU time: codecarbon reads it in ticks of 10 ms, and counts what its own looks at the
+        # machine take. With the interpreter's lock free, as in training: its thread would wait for the lock between
+        # asking for time and for CPU time.
+        hashlib.pbkdf2_hmac("sha256", b"", b"", 500_000 * size)
     check = opened.closed.codecarbon
     assert offline == []
     assert check is not None, opened.closed.notes
