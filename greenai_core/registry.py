@@ -1,4 +1,4 @@
-"""One module is one entry: data sets, models and techniques are found by scanning their package.
+"""One module is one entry: data sets, models and techniques are found by scanning their package and its folders.
 
 An entry is a pydantic model whose fields are at once the hyper-parameters, the form, the JSON and the
 documentation. A technique is written as such a class. A data set or a model is written as a function, and its
@@ -14,8 +14,9 @@ import importlib
 import inspect
 import pkgutil
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import cache
+from pathlib import Path
 from typing import Any, ClassVar, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, SerializerFunctionWrapHandler, create_model, model_serializer
@@ -113,8 +114,23 @@ def _from_function(function: Callable[..., Any], version: int, changeable: bool)
 @cache
 def names(kind: Kind) -> tuple[str, ...]:
     """Return the names of all entries of one kind, sorted, without importing any of them."""
-    package = importlib.import_module(f"greenai_core.{kind}")
-    return tuple(sorted(m.name for m in pkgutil.iter_modules(package.__path__) if not m.name.startswith("_")))
+    return tuple(sorted(_modules(kind)))
+
+
+@cache
+def _modules(kind: Kind) -> dict[str, str]:
+    """Return where each entry of a kind is: its module by its name."""
+    package = f"greenai_core.{kind}"
+    return dict(_scan(importlib.import_module(package).__path__, package))
+
+
+def _scan(path: Iterable[str], package: str) -> Iterator[tuple[str, str]]:
+    for module in pkgutil.iter_modules(path):
+        full = f"{package}.{module.name}"
+        if module.ispkg:
+            yield from _scan([str(Path(folder) / module.name) for folder in path], full)
+        elif not module.name.startswith("_"):
+            yield module.name, full
 
 
 @cache
@@ -126,7 +142,7 @@ def entry(kind: Kind, name: str) -> type[Entry]:
     """
     if name not in names(kind):
         raise BadInput(f"unknown {kind.removesuffix('s')} {name!r}; known: {', '.join(names(kind))}")
-    module = importlib.import_module(f"greenai_core.{kind}.{name}")
+    module = importlib.import_module(_modules(kind)[name])
     (public,) = module.__all__
     declared: Any = getattr(module, public)
     if inspect.isfunction(declared):

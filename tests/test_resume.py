@@ -26,7 +26,7 @@ from greenai_core.jobs.warm import environment
 from greenai_core.progress import Progress
 from greenai_core.record import Record, StageRecord, with_teachers
 from greenai_core.store import artifacts, checkpoints, database, records, schema, snapshots
-from greenai_core.techniques.train import Train
+from greenai_core.techniques.training.train import Train
 from tests.jobs.waiting import until
 
 LONG: dict[str, Any] = {"name": "train", "epochs": 4, "augment": "shift"}

@@ -31,7 +31,7 @@ def record(count: int) -> dict[str, Any]:
 
     from greenai_core.energy.meter import EnergyMeter
     from greenai_core.export import export_model
-    from greenai_core.models.mnist_cnn import mnist_cnn
+    from greenai_core.models.convolutional.mnist_cnn import mnist_cnn
     from greenai_core.timing import onnx_runner
 
     exported = export_model(mnist_cnn(INPUT_SHAPE, 10), INPUT_SHAPE)

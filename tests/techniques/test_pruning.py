@@ -11,7 +11,7 @@ from greenai_core import registry
 from greenai_core.candidate import Candidate, Mask
 from greenai_core.context import Context, Data, Images
 from greenai_core.errors import BadInput
-from greenai_core.techniques.l1_channel_pruning import cut
+from greenai_core.techniques.structured_pruning.l1_channel_pruning import cut
 
 
 def model(name: str, shape: tuple[int, int, int] = (1, 28, 28)) -> torch.nn.Module:

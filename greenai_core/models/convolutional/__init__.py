@@ -1,0 +1,1 @@
+"""Plain and residual convolutional networks."""

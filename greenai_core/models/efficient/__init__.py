@@ -1,0 +1,1 @@
+"""Convolutional networks designed for few products and few weights."""

@@ -1,0 +1,1 @@
+"""Layers written as products of smaller ones."""

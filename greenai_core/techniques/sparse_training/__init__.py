@@ -1,0 +1,1 @@
+"""Training that drives weights to zero by itself."""

@@ -1,0 +1,1 @@
+"""Whole channels, filters or layers are cut out; the tensors shrink."""

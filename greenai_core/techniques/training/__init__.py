@@ -1,0 +1,1 @@
+"""Fitting a network: from random weights, from other weights, and on after a change."""

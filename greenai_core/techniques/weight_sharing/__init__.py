@@ -1,0 +1,1 @@
+"""Many weights, few different values, and files coded accordingly."""
