@@ -2,66 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING
 
-import torch
-from torch import nn
+from greenai_core.constraints import Constraint
 
-
-class Constraint(Protocol):
-    """Something that later training must keep; plain tensors, so that a checkpoint can hold it."""
-
-    @property
-    def kind(self) -> str:
-        """Name under which checkpoints store it."""
-        ...
-
-    def tensors(self) -> Mapping[str, torch.Tensor]:
-        """Return what must be stored, by parameter name."""
-        ...
-
-    def project(self, model: nn.Module) -> None:
-        """Put the parameters of `model` back where the constraint holds; called after each optimizer step."""
-        ...
-
-
-@dataclass(frozen=True)
-class Mask:
-    """Weights that stay zero: per parameter name a bool tensor of its shape, True where the weight is kept."""
-
-    keep: Mapping[str, torch.Tensor]
-    kind: str = "mask"
-
-    def tensors(self) -> Mapping[str, torch.Tensor]:
-        """Return the masks by parameter name."""
-        return self.keep
-
-    @torch.no_grad()
-    def project(self, model: nn.Module) -> None:
-        """Set the removed weights to zero."""
-        for name, keep in self.keep.items():
-            model.get_parameter(name).mul_(keep)
-
-
-CONSTRAINTS = {"mask": Mask}
-"""How a checkpoint's constraint is rebuilt from its kind and tensors."""
+if TYPE_CHECKING:
+    from torch import nn
 
 
 @dataclass(frozen=True)
 class Artifact:
-    """A deployed file: what a candidate is once it has left floating-point torch."""
+    """A deployed file: what a candidate is once it has left floating-point torch.
+
+    `format` is "onnx", or "coded" for an ONNX file whose tensors are entropy coded (`greenai_core.runtime`).
+    """
 
     format: str
-    path: Path
-    runtime: str
+    content: bytes
 
 
 @dataclass(frozen=True)
 class Candidate:
-    """A model on its way through a recipe; `artifact` is None while the torch model is the truth."""
+    """A model on its way through a recipe.
+
+    While `artifact` is None the torch model is the truth; afterwards the file is, and the model tells what it was
+    made of.
+    """
 
     model: nn.Module
     constraints: tuple[Constraint, ...] = ()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
@@ -11,7 +12,7 @@ from torch import nn
 
 from greenai_core.candidate import Candidate
 from greenai_core.datasets._base import Splits
-from greenai_core.training import Loss, Penalty, cross_entropy
+from greenai_core.training import Loss, Penalty, Within, cross_entropy
 
 if TYPE_CHECKING:
     from greenai_core.spec import Teacher
@@ -53,6 +54,7 @@ class Fit(Protocol):
         precision: str = "auto",
         loss: Loss = cross_entropy,
         penalty: Penalty | None = None,
+        within: Within = nullcontext,
     ) -> Candidate:
         """See `greenai_core.training.fit`."""
         ...

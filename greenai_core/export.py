@@ -8,21 +8,21 @@ network whose path depends on its input comes out wrong; `parity` is what tells.
 
 from __future__ import annotations
 
-import os
-import tempfile
+import io
 import warnings
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
 
+import onnx
 import torch
 from torch import nn
+from torch.onnx import TrainingMode
 
+from greenai_core.candidate import Artifact, Candidate
 from greenai_core.errors import RunFailed
 from greenai_core.evaluation import evaluating, predict
+from greenai_core.runtime import INPUT, OUTPUT, Deployed
 
 OPSET = 18
-INPUT, OUTPUT = "images", "logits"
 
 
 class ExportFailed(RunFailed):
@@ -33,109 +33,109 @@ class ExportFailed(RunFailed):
 class Exported:
     """The deployed file, or why there is none; `difference` is the largest from the outputs of torch."""
 
-    content: bytes | None
+    artifact: Artifact | None
     difference: float | None
     reason: str = ""
 
 
-def export_model(model: nn.Module, input_shape: tuple[int, int, int], images: torch.Tensor | None = None) -> Exported:
-    """Write the file that would be deployed, and compare its outputs on `images` (N, C, H, W) with torch's."""
-    model = model.to("cpu")
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "model.onnx"
-        try:
-            export_onnx(model, input_shape, path)
-        except ExportFailed as error:
-            return Exported(None, None, str(error))
-        return Exported(path.read_bytes(), None if images is None else parity(model, path, images.cpu()))
+def deployed(candidate: Candidate, input_shape: tuple[int, int, int], images: torch.Tensor | None = None) -> Exported:
+    """Return the file that would be deployed.
+
+    Args:
+        candidate: one that has become a file already is that file.
+        input_shape: (C, H, W).
+        images: (N, C, H, W); the outputs of file and torch model are compared on these. None: they are not.
+    """
+    if candidate.artifact is not None:
+        return Exported(candidate.artifact, None)
+    model = candidate.model.to("cpu")
+    try:
+        content = onnx_file(candidate, input_shape)
+    except ExportFailed as error:
+        return Exported(None, None, str(error))
+    return Exported(Artifact("onnx", content), None if images is None else parity(model, content, images.cpu()))
 
 
-def export_onnx(model: nn.Module, input_shape: tuple[int, int, int], path: Path) -> None:
+def onnx_file(candidate: Candidate, input_shape: tuple[int, int, int]) -> bytes:
+    """Return the ONNX file of a candidate that is still a torch model, with its weights written as constraints allow.
+
+    Raises:
+        ExportFailed: the exporter refuses the model.
+    """
+    packing = [constraint for constraint in candidate.constraints if constraint.packs]
+    content = export_onnx(candidate.model.to("cpu"), input_shape, fold=not packing)
+    if not packing:
+        return content
+    file = onnx.load_from_string(content)
+    for constraint in packing:
+        constraint.pack(file)
+    return bytes(file.SerializeToString())
+
+
+def export_onnx(model: nn.Module, input_shape: tuple[int, int, int], *, fold: bool = True) -> bytes:
     """Write a model as ONNX with a free batch size, stripped of everything that a runtime does not need.
 
-    The model keeps its mode, its weights and its place; no random number is drawn. The file appears complete or not at
-    all.
+    The model keeps its mode, its weights and its place; no random number is drawn.
 
     Args:
         model: takes (N, C, H, W) float32 and returns logits (N, K).
         input_shape: (C, H, W).
-        path: the file; its folder must exist. Its input is called "images", its output "logits".
+        fold: take batch normalisation into the convolution before it; else every parameter keeps its name and value,
+            and the runtime does it when it opens the file.
+
+    Returns:
+        The file's content; its input is called "images", its output "logits".
 
     Raises:
         ExportFailed: the exporter refuses the model.
-        OSError: the file cannot be written.
     """
-    draft = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        with evaluating(model):
-            _trace(model, input_shape, draft)
-        _strip(draft)
-        draft.replace(path)
-    finally:
-        draft.unlink(missing_ok=True)
+    with evaluating(model):
+        return _stripped(_traced(model, input_shape, TrainingMode.EVAL if fold else TrainingMode.PRESERVE))
 
 
-def parity(model: nn.Module, path: Path, images: torch.Tensor) -> float:
+def parity(model: nn.Module, content: bytes, images: torch.Tensor) -> float:
     """Return the largest absolute difference between the logits of a model and of its file.
 
     Args:
         model: on the CPU.
-        path: a file that `export_onnx` wrote.
+        content: its file.
         images: (N, C, H, W) float32.
     """
-    (exported,) = session(path).run([OUTPUT], {INPUT: images.numpy()})
-    return float((predict(model, images) - torch.from_numpy(exported)).abs().max())
+    return float((predict(model, images) - predict(Deployed(content), images, batch_size=len(images))).abs().max())
 
 
-def session(path: Path) -> Any:
-    """Open an ONNX file in ONNX Runtime on one thread that never spins.
-
-    A thread that spins while it waits is counted as working: it doubles the CPU time of a small network at batch 1.
-    """
-    import onnxruntime
-
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = 1
-    options.inter_op_num_threads = 1
-    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-    options.add_session_config_entry("session.inter_op.allow_spinning", "0")
-    options.log_severity_level = 3
-    return onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
-
-
-def _trace(model: nn.Module, input_shape: tuple[int, int, int], path: Path) -> None:
+def _traced(model: nn.Module, input_shape: tuple[int, int, int], mode: TrainingMode) -> bytes:
     some = next(model.parameters())
     images = torch.zeros(2, *input_shape, dtype=some.dtype, device=some.device)  # 2: a batch of 1 may be squeezed away
+    content = io.BytesIO()
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # it is deprecated, which the pinned torch makes harmless
             torch.onnx.export(
                 model,
                 (images,),
-                path,
+                content,  # type: ignore[arg-type]
                 dynamo=False,
                 opset_version=OPSET,
+                training=mode,
                 input_names=[INPUT],
                 output_names=[OUTPUT],
                 dynamic_axes={INPUT: {0: "batch"}, OUTPUT: {0: "batch"}},
             )
-    except OSError:
-        raise
     except Exception as error:
         raise ExportFailed(f"the model cannot be exported to ONNX: {_first_line(error)}") from error
+    return content.getvalue()
 
 
-def _strip(path: Path) -> None:
+def _stripped(content: bytes) -> bytes:
     """Remove what a runtime does not read: notes, traces, inferred shapes, and the name of the machine's build."""
-    import onnx
-
-    file = onnx.load(path)
+    file = onnx.load_from_string(content)
     for holder in (file, file.graph, *file.graph.node, *file.graph.input, *file.graph.output, *file.graph.initializer):
         holder.ClearField("metadata_props")
         holder.ClearField("doc_string")
     file.graph.ClearField("value_info")
     file.ClearField("producer_version")
-    onnx.save(file, path)
+    return bytes(file.SerializeToString())
 
 
 def _first_line(error: Exception) -> str:

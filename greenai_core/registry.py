@@ -17,14 +17,32 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import cache
 from pathlib import Path
+from types import ModuleType
 from typing import Any, ClassVar, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, SerializerFunctionWrapHandler, create_model, model_serializer
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    SerializationInfo,
+    SerializerFunctionWrapHandler,
+    create_model,
+    model_serializer,
+)
 
 from greenai_core.errors import BadInput
+from greenai_core.facts import NETWORK, Fact
 
 Kind = Literal["datasets", "models", "techniques"]
 KINDS: tuple[Kind, ...] = ("datasets", "models", "techniques")
+
+
+CANONICAL = {"canonical": True}
+"""Serialization context of what identities are hashed from."""
+
+
+def canonical(value: BaseModel, **options: Any) -> dict[str, Any]:
+    """Return the JSON form that an identity is hashed from: defaults filled in, but for fields that came later."""
+    return value.model_dump(mode="json", context=CANONICAL, **options)
 
 
 class Entry(BaseModel):
@@ -38,6 +56,10 @@ class Entry(BaseModel):
     changeable: ClassVar[bool] = False
     """Whether the same parameters can stand for something else tomorrow, as files in a folder do."""
 
+    later: ClassVar[frozenset[str]] = frozenset()
+    """Fields that came later; while they have their default, which means the old behaviour, `canonical` leaves them
+    out, so that what was stored before keeps its identity."""
+
     @classmethod
     def entry_name(cls) -> str:
         """Return the module's name, which is the name in forms, specs, records and on the command line."""
@@ -49,8 +71,13 @@ class Entry(BaseModel):
         return self.entry_name()
 
     @model_serializer(mode="wrap")
-    def _with_name(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        return {"name": self.name, **handler(self)}
+    def _with_name(self, handler: SerializerFunctionWrapHandler, info: SerializationInfo) -> dict[str, Any]:
+        left_out = [
+            field
+            for field in self.later
+            if info.context is CANONICAL and getattr(self, field) == type(self).model_fields[field].default
+        ]
+        return {"name": self.name, **{k: v for k, v in handler(self).items() if k not in left_out}}
 
     @classmethod
     def from_json(cls, parameters: Mapping[str, Any]) -> Self:
@@ -61,7 +88,7 @@ class Entry(BaseModel):
     def describe(cls) -> dict[str, Any]:
         """Describe the entry: name, title, summary, family, source, version, needs, gives, parameters (JSON schema).
 
-        Needs and gives are facts that order a recipe; only techniques have any.
+        Needs and gives are facts that order a recipe, see `greenai_core.facts`; data sets have none.
         """
         text = inspect.getdoc(cls) or ""
         title, _, summary = text.partition("\n")[0].partition(": ")
@@ -83,6 +110,9 @@ class FunctionEntry(Entry):
 
     function: ClassVar[Callable[..., Any]]
 
+    facts: ClassVar[frozenset[Fact]] = NETWORK
+    """What holds of a model that the function returns."""
+
     def __call__(self, *args: Any) -> Any:
         """Call the function on `args` with this entry's parameters."""
         keywords = {field: getattr(self, field) for field in type(self).model_fields}
@@ -95,7 +125,7 @@ def _line(docstring: str, label: str) -> str:
     return re.sub(r"\s+", " ", found.group(1)) if found else ""
 
 
-def _from_function(function: Callable[..., Any], version: int, changeable: bool) -> type[FunctionEntry]:
+def _from_function(function: Callable[..., Any], module: ModuleType) -> type[FunctionEntry]:
     keywords = [p for p in inspect.signature(function).parameters.values() if p.kind is p.KEYWORD_ONLY]
     fields: dict[str, Any] = {p.name: (p.annotation, ... if p.default is p.empty else p.default) for p in keywords}
     entry = create_model(
@@ -106,8 +136,9 @@ def _from_function(function: Callable[..., Any], version: int, changeable: bool)
         **fields,
     )
     entry.function = staticmethod(function)
-    entry.version = version
-    entry.changeable = changeable
+    entry.version = getattr(module, "VERSION", entry.version)
+    entry.changeable = getattr(module, "CHANGEABLE", entry.changeable)
+    entry.facts = getattr(module, "FACTS", entry.facts)
     return entry
 
 
@@ -146,7 +177,7 @@ def entry(kind: Kind, name: str) -> type[Entry]:
     (public,) = module.__all__
     declared: Any = getattr(module, public)
     if inspect.isfunction(declared):
-        return _from_function(declared, getattr(module, "VERSION", 1), getattr(module, "CHANGEABLE", False))
+        return _from_function(declared, module)
     found: type[Entry] = declared
     return found
 

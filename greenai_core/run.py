@@ -9,8 +9,8 @@ from typing import Any
 import torch
 from torch import nn
 
-from greenai_core import evaluation, export, metrics, timing
-from greenai_core.candidate import Candidate
+from greenai_core import counts, evaluation, export, runtime, timing
+from greenai_core.candidate import Artifact, Candidate
 from greenai_core.context import Data, tensors
 from greenai_core.datasets._base import Splits
 from greenai_core.energy.bill import NO_SOURCE, bill
@@ -90,18 +90,19 @@ def _carried_out(
         )
         fields, notes = _quality(walked.candidate, splits, data)
         unfinished.keep_now()
-        exported = export.export_model(walked.candidate.model, data.input_shape, data.val.images[:PARITY_IMAGES])
-        fields["size_bytes"] = None if exported.content is None else len(exported.content)
+        exported = export.deployed(walked.candidate, data.input_shape, data.val.images[:PARITY_IMAGES])
+        file = exported.artifact
+        fields["size_bytes"] = None if file is None else len(file.content)
         unfinished.keep_now()  # and not while measuring: it would be measured with it
-        measured = _measure(walked.candidate.model, exported, data, spec.measurement)
+        measured = _measure(walked.candidate.model, file, data, spec.measurement)
     costs = bill(walked.stages, meter.intensity)
     # The last report comes before the file is written: whoever cancels now leaves nothing behind.
     spent_j = setting.joules(whole.closed)
     reporter(Progress(stage="measure", stage_index=last, fraction=1.0, message="done", energy_j=spent_j))
     model_uri = None
-    if exported.content is not None:
-        model_uri = f"models/{unfinished.run_id}.onnx"
-        artifacts.write(model_uri, exported.content)
+    if file is not None:
+        model_uri = f"models/{unfinished.run_id}.{runtime.SUFFIXES[file.format]}"
+        artifacts.write(model_uri, file.content)
     record = Record(
         **known,
         status="succeeded",
@@ -124,6 +125,7 @@ def _carried_out(
         measurements=(measured,) if measured else (),
         provenance={
             "model_uri": model_uri,
+            "format": file.format if file else None,
             "runtime": measured.runtime if measured else None,
             "export_difference": exported.difference,
             "normalisation": dict(zip(("mean", "std"), splits.normalisation, strict=True)),
@@ -200,12 +202,12 @@ def remeasure(run_id: str) -> Record:
 def _deployed(record: Record, spec: Spec) -> bytes:
     name = record.provenance.get("model_uri")
     if name and artifacts.exists(name):
-        return artifacts.read(name)
+        return runtime.onnx_of(Artifact(record.provenance.get("format") or "onnx", artifacts.read(name)))
     shape, classes = _shape(record), len(record.provenance["classes"])
-    exported = export.export_model(untrained(spec, shape, classes).model, shape)
-    if exported.content is None:
+    exported = export.deployed(untrained(spec, shape, classes), shape)
+    if exported.artifact is None:
         raise BadInput(f"{record.run_id}: {exported.reason}")
-    return exported.content
+    return runtime.onnx_of(exported.artifact)
 
 
 def _shape(record: Record) -> tuple[int, int, int]:
@@ -254,12 +256,13 @@ def _quality(candidate: Candidate, splits: Splits, data: Data) -> tuple[dict[str
     """Return the flat keys that follow from the model and its predictions, and the notes on them."""
     device = data.val.images.device
     test = tensors(splits, "test", device)
-    scores = evaluation.evaluate(candidate.model, test.images, test.labels, device=device)
-    val = evaluation.evaluate(candidate.model, data.val.images, data.val.labels, device=device)
+    model = runtime.predictor(candidate)
+    scores = evaluation.evaluate(model, test.images, test.labels, device=device)
+    val = evaluation.evaluate(model, data.val.images, data.val.labels, device=device)
     train = evaluation.evaluate(
-        candidate.model, data.train.images[:TRAIN_IMAGES], data.train.labels[:TRAIN_IMAGES], device=device
+        model, data.train.images[:TRAIN_IMAGES], data.train.labels[:TRAIN_IMAGES], device=device
     )
-    count = metrics.count_params(candidate.model)
+    count = counts.of(candidate, data.input_shape)
     fields = {
         "accuracy": scores.accuracy,
         "accuracy_val": val.accuracy,
@@ -268,21 +271,19 @@ def _quality(candidate: Candidate, splits: Splits, data: Data) -> tuple[dict[str
         "confusion": scores.confusion,
         "params": count.params,
         "nonzero_params": count.nonzero_params,
-        "macs": metrics.macs(candidate.model, data.input_shape),
+        "macs": count.macs,
     }
     partial = f"of the first {TRAIN_IMAGES:,} training images" if len(data.train) > TRAIN_IMAGES else ""
     return fields, {"accuracy_train": partial} if partial else {}
 
 
-def _measure(
-    model: nn.Module, exported: export.Exported, data: Data, wanted: Measurement
-) -> InferenceMeasurement | None:
+def _measure(model: nn.Module, file: Artifact | None, data: Data, wanted: Measurement) -> InferenceMeasurement | None:
     """Time the model on the processor, whatever it was trained on."""
     meter = EnergyMeter.from_settings()
     if wanted.profile == "none":
         return None
-    if exported.content is not None:
-        return timing.measure_file(exported.content, data.input_shape, wanted, meter)
+    if file is not None:
+        return timing.measure_file(runtime.onnx_of(file), data.input_shape, wanted, meter)
     with timing.torch_runner(model.to("cpu")) as runner:
         return timing.measure_inference(runner, data.input_shape, wanted, meter)
 

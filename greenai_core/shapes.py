@@ -8,19 +8,21 @@ in the same place some are walked; a neighbour stands in for each of the others.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from itertools import zip_longest
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from greenai_core import metrics
-from greenai_core.candidate import Candidate, Mask
+from greenai_core import counts, metrics
+from greenai_core.candidate import Candidate
+from greenai_core.constraints import Mask
 from greenai_core.datasets._base import NotHereError, Splits, fetch_with, outline
 from greenai_core.registry import FunctionEntry
 from greenai_core.settings import settings
 from greenai_core.spec import Measurement, Spec
 from greenai_core.store import checkpoints
+from greenai_core.techniques._base import Deploys
 from greenai_core.untrained import applied
 from greenai_core.walk import fresh_model
 
@@ -40,12 +42,12 @@ class Facts:
 
 @dataclass(frozen=True)
 class Figures:
-    """What a model weighs; see the record's keys of the same names."""
+    """What a model weighs; see the record's keys of the same names. None: there is none, or it depends on training."""
 
-    params: int
-    nonzero_params: int
+    params: int | None
+    nonzero_params: int | None
     macs: int | None
-    size_bytes: int
+    size_bytes: int | None
 
 
 @dataclass(frozen=True, eq=False)
@@ -148,16 +150,22 @@ def _step(step: _Step) -> Shape:
     before, what, facts = step
     if before is None:
         return _weighed(Candidate(fresh_model(what, facts.input_shape, facts.num_classes)), facts)
+    if isinstance(what, Deploys):
+        size = what.predict_bytes(before.candidate, facts.input_shape)
+        return Shape(before.candidate, replace(before.figures, size_bytes=size))
     after = applied(what, before.candidate, facts.input_shape, facts.num_classes)
     return before if after is before.candidate else _weighed(after, facts)
 
 
 def _weighed(candidate: Candidate, facts: Facts) -> Shape:
     """Count a candidate; weights that are not masked count as non-zero, as they will be once trained."""
-    params = metrics.count_params(candidate.model).params
-    masked = sum(int((~keep).sum()) for c in candidate.constraints if isinstance(c, Mask) for keep in c.keep.values())
+    count = counts.of(candidate, facts.input_shape)
+    masks = [constraint for constraint in candidate.constraints if isinstance(constraint, Mask)]
+    masked = sum(int((~keep).sum()) for mask in masks for keep in mask.by_name.values())
+    nonzero = None if count.params is None else count.params - masked
     size = metrics.predicted_size_bytes(candidate.model, facts.input_shape)
-    return Shape(candidate, Figures(params, params - masked, metrics.macs(candidate.model, facts.input_shape), size))
+    saved = sum(constraint.saved_bytes(candidate.model) for constraint in candidate.constraints)
+    return Shape(candidate, Figures(count.params, nonzero, count.macs, size - saved))
 
 
 def facts_of(dataset: FunctionEntry) -> Facts:

@@ -11,7 +11,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SerializeAsAny, ValidationError, model_validator
 
 from greenai_core.errors import BadInput
-from greenai_core.registry import FunctionEntry, parse
+from greenai_core.registry import FunctionEntry, canonical, parse
 from greenai_core.techniques._base import Technique, check_order
 
 MAX_JSON_BYTES = 1_000_000
@@ -53,7 +53,7 @@ class Teacher(Frozen):
 
     @model_validator(mode="after")
     def _ordered(self) -> Self:
-        check_order(self.recipe)
+        check_order(self.recipe, self.model.facts)
         return self
 
     def within(self, spec: Spec) -> Spec:
@@ -79,13 +79,16 @@ class Spec(Frozen):
 
     @model_validator(mode="after")
     def _ordered(self) -> Self:
-        check_order(self.recipe)
+        check_order(self.recipe, self.model.facts)
         return self
 
     @property
     def spec_id(self) -> str:
-        """Hash of the canonical JSON: defaults filled in, keys sorted, `measurement` left out; 16 hex digits."""
-        return digest(self.model_dump(mode="json", exclude={"measurement"}))
+        """Hash of the canonical JSON: defaults filled in, keys sorted, `measurement` left out; 16 hex digits.
+
+        Fields that came later are left out while they have their default (`greenai_core.registry.Entry.later`).
+        """
+        return digest(canonical(self, exclude={"measurement"}))
 
     def to_json(self) -> str:
         """Write every field, defaults included."""

@@ -6,14 +6,12 @@ runtime is part of the key under which the figures compare.
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
 from importlib.metadata import version
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -26,8 +24,8 @@ from greenai_core.energy.keys import inference_key
 from greenai_core.energy.machine import environment
 from greenai_core.energy.meter import EnergyMeter
 from greenai_core.evaluation import evaluating
-from greenai_core.export import INPUT, OUTPUT, session
 from greenai_core.record import InferenceMeasurement, least_sure
+from greenai_core.runtime import INPUT, OUTPUT, session
 from greenai_core.spec import Measurement
 
 THREADS = 1
@@ -72,11 +70,10 @@ class Runner:
     prepare: Callable[[Images], Callable[[], object]]
 
 
-@contextmanager
-def onnx_runner(path: Path) -> Iterator[Runner]:
-    """Run an ONNX file in ONNX Runtime on the CPU, as `greenai_core.export.session` opens it."""
-    opened = session(path)
-    yield Runner(
+def onnx_runner(content: bytes) -> Runner:
+    """Run an ONNX file in ONNX Runtime on the CPU, as `greenai_core.runtime.session` opens it."""
+    opened = session(content)
+    return Runner(
         runtime=f"onnxruntime {version('onnxruntime')}",
         prepare=lambda images: partial(opened.run, [OUTPUT], {INPUT: images}),
     )
@@ -101,11 +98,7 @@ def measure_file(
     content: bytes, input_shape: tuple[int, int, int], wanted: Measurement, meter: EnergyMeter
 ) -> InferenceMeasurement:
     """Measure a deployed ONNX file, given as its bytes; see `measure_inference`."""
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "model.onnx"
-        path.write_bytes(content)
-        with onnx_runner(path) as runner:
-            return measure_inference(runner, input_shape, wanted, meter)
+    return measure_inference(onnx_runner(content), input_shape, wanted, meter)
 
 
 def measure_inference(

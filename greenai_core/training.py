@@ -11,6 +11,7 @@ import copy
 import math
 import time
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
 from functools import partial
 from itertools import pairwise
@@ -49,6 +50,8 @@ Loss = Callable[[torch.Tensor, Batch], torch.Tensor]
 Validate = Callable[[nn.Module, str], float]
 """Validation accuracy of a model in a precision; whoever meters a training can take its cost out of the bill."""
 Penalty = Callable[[nn.Module], torch.Tensor]
+Within = Callable[[nn.Module], AbstractContextManager[object]]
+"""Something that holds of a model while it trains, entered before its parameters are handed to the optimizer."""
 
 
 @dataclass(frozen=True)
@@ -96,6 +99,7 @@ def fit(
     precision: str = "auto",
     loss: Loss = cross_entropy,
     penalty: Penalty | None = None,
+    within: Within = nullcontext,
     validate: Validate | None = None,
     resume: Resumable | None = None,
 ) -> Candidate:
@@ -117,6 +121,8 @@ def fit(
         precision: "fp32", "bf16" or "auto", see `greenai_core.acceleration.resolve_precision`.
         loss: objective of logits (B, K) and a batch.
         penalty: added to the loss, a function of the model.
+        within: opens the context in which the copy trains, given the copy: taps on its layers, fake quantization,
+            gates. What it adds to the copy must be gone when it closes.
         validate: how the validation accuracy of an epoch is found; None: `accuracy_of` the validation images.
         resume: where an earlier attempt's state is looked for, and this one's is kept; None: nowhere.
 
@@ -131,19 +137,19 @@ def fit(
         images = images.to(memory_format=torch.channels_last)
     if precision == "bf16":
         images = images.to(torch.bfloat16)
-    optimizer = torch.optim.AdamW(model.parameters(), lr=lr, weight_decay=weight_decay, fused=True)
-    steps_per_epoch = len(_edges(len(labels), batch_size))
     watch = validate or partial(accuracy_of, images=data.val.images, labels=data.val.labels)
+    steps_per_epoch = len(_edges(len(labels), batch_size))
     steps, step, told = epochs * steps_per_epoch, 0, float("-inf")  # the first step is told at once
     value, done = torch.zeros(()), 0
-    fits = partial(
-        training_state.fits, model=model, generator=generator, epochs=epochs, steps_per_epoch=steps_per_epoch
-    )
-    if resume is not None and (state := resume.load(fits)) is not None:
-        training_state.restore(state, model, optimizer, generator)
-        step, done = state.step, state.epoch
-        report(Step(done, epochs, step / steps, state.loss, one_cycle(step - 1, steps, lr)))
-    with acceleration.threads_for(model), acceleration.lean(model):
+    with acceleration.threads_for(model), acceleration.lean(model), within(model):
+        optimizer = torch.optim.AdamW(model.parameters(), lr=lr, weight_decay=weight_decay, fused=True)
+        fits = partial(
+            training_state.fits, model=model, generator=generator, epochs=epochs, steps_per_epoch=steps_per_epoch
+        )
+        if resume is not None and (state := resume.load(fits)) is not None:
+            training_state.restore(state, model, optimizer, generator)
+            step, done = state.step, state.epoch
+            report(Step(done, epochs, step / steps, state.loss, one_cycle(step - 1, steps, lr)))
         for epoch in range(done + 1, epochs + 1):
             model.train()
             for batch in _batches(images, labels, batch_size, augment, generator):
@@ -156,6 +162,8 @@ def fit(
                     value = value + penalty(model)
                 optimizer.zero_grad(set_to_none=True)
                 value.backward()
+                for constraint in candidate.constraints:
+                    constraint.share_gradients(model)
                 optimizer.step()
                 for constraint in candidate.constraints:
                     constraint.project(model)

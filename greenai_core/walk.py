@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from greenai_core import acceleration, checkpoint, metrics, training
+from greenai_core import acceleration, checkpoint, counts, runtime, training
 from greenai_core.at_work import AtWork
 from greenai_core.candidate import Candidate
 from greenai_core.context import Context, Data, tensors
@@ -137,7 +137,7 @@ class Walk:
             "model": spec.model.name,
             "epochs": epochs_of(stage),
             "images": len(data.train),
-            "macs": metrics.macs(candidate.model, data.input_shape),
+            "macs": counts.of(candidate, data.input_shape).macs,
             "cached": False,
             "training_key": self._setting.training_key,
         }
@@ -167,19 +167,19 @@ class Walk:
             context = Context(
                 data=data,
                 fit=lambda candidate, **options: fit(candidate, **options, resume=snapshots.call()),
-                teacher=lambda teacher: taught[teacher].candidate.model.eval().requires_grad_(False),
+                teacher=lambda teacher: runtime.predictor(taught[teacher].candidate).eval().requires_grad_(False),
                 rng=torch.Generator().manual_seed(seed),
             )
             candidate = stage.apply(candidate, context)
         self._done += weight(stage, own=True)
-        count = metrics.count_params(candidate.model)
-        teacher_macs = [metrics.macs(walked.candidate.model, data.input_shape) for walked in taught.values()]
+        count = counts.of(candidate, data.input_shape)
+        teacher_macs = [counts.of(walked.candidate, data.input_shape).macs for walked in taught.values()]
         record = StageRecord(
             **facts,
             extra_macs=teaching_macs(stage, len(data.train), teacher_macs),
             params=count.params,
             nonzero_params=count.nonzero_params,
-            accuracy_val=training.accuracy_of(candidate.model, "fp32", data.val.images, data.val.labels),
+            accuracy_val=training.accuracy_of(runtime.predictor(candidate), "fp32", data.val.images, data.val.labels),
             **begun.figures(window.closed),
             teacher=tuple(part for walked in taught.values() for part in walked.stages),
         )

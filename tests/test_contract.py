@@ -12,8 +12,9 @@ import torch
 from greenai_core import checkpoint, registry, spec, training, walk
 from greenai_core.candidate import Candidate
 from greenai_core.context import Context, Data, Images
+from greenai_core.facts import NETWORK
 from greenai_core.registry import FunctionEntry
-from greenai_core.techniques._base import FRESH, Technique
+from greenai_core.techniques._base import Technique
 
 EVERY = [(kind, name) for kind in registry.KINDS for name in registry.names(kind)]
 TECHNIQUES = registry.names("techniques")
@@ -114,7 +115,7 @@ def test_technique_changes_the_model(name: str) -> None:
 def test_facts_are_consistent(name: str) -> None:
     cls = registry.entry("techniques", name)
     assert issubclass(cls, Technique)
-    reachable = FRESH | {fact for other in TECHNIQUES for fact in registry.entry("techniques", other).gives}
+    reachable = NETWORK | {fact for other in TECHNIQUES for fact in registry.entry("techniques", other).gives}
     assert cls.needs <= reachable, "no recipe can satisfy this"
     assert not cls.gives & cls.takes
 

@@ -12,6 +12,7 @@ import pytest
 
 from greenai_core import spec
 from greenai_core.errors import BadInput
+from greenai_core.store import records
 
 EXAMPLE: dict[str, Any] = {
     "schema_version": 1,
@@ -136,3 +137,10 @@ def test_missing_file() -> None:
 def test_a_spec_is_checked_without_torch() -> None:
     code = f"from greenai_core import spec; spec.check({EXAMPLE!r}); import sys; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], timeout=60).returncode == 0
+
+
+def test_stored_runs_keep_their_identity() -> None:
+    """A field that came later must not change the identity of what was stored before it."""
+    shipped = records.every("bank")
+    assert shipped
+    assert all(spec.check(record.spec).spec_id == record.spec_id for record in shipped)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 import torch
@@ -26,14 +25,13 @@ def short(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(timing.PROFILES, "quick", brief)
 
 
-def in_onnx(path: Path, network: torch.nn.Module, batch: int = 8) -> InferenceMeasurement:
-    export_onnx(network, GREY, path)
-    with onnx_runner(path) as runner:
-        return measure_inference(runner, GREY, Measurement(throughput_batch=batch), EnergyMeter.from_settings())
+def in_onnx(network: torch.nn.Module, batch: int = 8) -> InferenceMeasurement:
+    runner = onnx_runner(export_onnx(network, GREY))
+    return measure_inference(runner, GREY, Measurement(throughput_batch=batch), EnergyMeter.from_settings())
 
 
-def test_a_smaller_network_is_faster_and_cheaper(tmp_path: Path) -> None:
-    large, small = in_onnx(tmp_path / "large.onnx", model("mnist_cnn")), in_onnx(tmp_path / "small.onnx", cnn(2, 4))
+def test_a_smaller_network_is_faster_and_cheaper() -> None:
+    large, small = in_onnx(model("mnist_cnn")), in_onnx(cnn(2, 4))
     assert small.latency_ms < large.latency_ms
     assert small.throughput > large.throughput
     assert (small.energy_per_sample_j or 0) < (large.energy_per_sample_j or 0)
@@ -41,8 +39,8 @@ def test_a_smaller_network_is_faster_and_cheaper(tmp_path: Path) -> None:
     assert small.inference_key == large.inference_key
 
 
-def test_measurement_holds_its_windows_and_states_its_kind(tmp_path: Path) -> None:
-    measured = in_onnx(tmp_path / "model.onnx", cnn(2, 4))
+def test_measurement_holds_its_windows_and_states_its_kind() -> None:
+    measured = in_onnx(cnn(2, 4))
     assert {window["label"] for window in measured.windows} == {"batch 1", "batch 8"}
     assert all(window["units"] == window["n_iter"] * int(window["label"].split()[1]) for window in measured.windows)
     assert measured.energy_kind == "estimated"
@@ -54,13 +52,13 @@ def test_measurement_holds_its_windows_and_states_its_kind(tmp_path: Path) -> No
     assert InferenceMeasurement.model_validate_json(measured.model_dump_json()) == measured
 
 
-def test_throughput_at_batch_one_is_measured_once(tmp_path: Path) -> None:
-    measured = in_onnx(tmp_path / "model.onnx", cnn(2, 4), batch=1)
+def test_throughput_at_batch_one_is_measured_once() -> None:
+    measured = in_onnx(cnn(2, 4), batch=1)
     assert measured.energy_per_sample_j == measured.energy_per_sample_b1_j
     assert measured.throughput == pytest.approx(1000 / measured.latency_ms)
 
 
-def test_torch_is_another_runtime_and_is_left_as_it_was(tmp_path: Path) -> None:
+def test_torch_is_another_runtime_and_is_left_as_it_was() -> None:
     network = cnn(2, 4).train()
     threads = torch.get_num_threads()
     torch.set_num_threads(2)
@@ -73,7 +71,7 @@ def test_torch_is_another_runtime_and_is_left_as_it_was(tmp_path: Path) -> None:
         torch.set_num_threads(threads)
     assert all(module.training for module in network.modules())
     assert measured.runtime.startswith("torch ")
-    assert measured.inference_key != in_onnx(tmp_path / "model.onnx", network).inference_key
+    assert measured.inference_key != in_onnx(network).inference_key
 
 
 def test_quick_fits_its_time_limit() -> None:

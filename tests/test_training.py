@@ -12,7 +12,8 @@ from safetensors.torch import load, save
 from torch import nn
 
 from greenai_core import training, training_state
-from greenai_core.candidate import Candidate, Mask
+from greenai_core.candidate import Candidate
+from greenai_core.constraints import Mask
 from greenai_core.context import Data, Images
 from greenai_core.errors import Cancelled, RunFailed
 from greenai_core.training_state import State

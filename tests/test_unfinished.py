@@ -182,7 +182,7 @@ def test_all_is_kept_before_the_model_is_measured(monkeypatch: pytest.MonkeyPatc
 
         return noted
 
-    monkeypatch.setattr(run.export, "export_model", noting("export", run.export.export_model))
+    monkeypatch.setattr(run.export, "deployed", noting("export", run.export.deployed))
     monkeypatch.setattr(run, "_measure", noting("measure", run._measure))
     record = run.execute(a_spec(TRAIN), keep=kept.append)
     assert at["export"] < at["measure"] == len(kept)

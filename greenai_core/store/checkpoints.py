@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from greenai_core.record import StageRecord
-from greenai_core.registry import Entry, FunctionEntry
+from greenai_core.registry import Entry, FunctionEntry, canonical
 from greenai_core.spec import Spec, Teacher, digest
 from greenai_core.store import artifacts, eviction
 
@@ -42,11 +42,10 @@ def keys(spec: Spec, digest_of: Callable[[FunctionEntry], str], numerics: dict[s
     def identity(entry: Entry) -> dict[str, Any]:
         """Return the entry's JSON and version; a teacher is what it leaves behind, the key after its last stage."""
         inside = {
-            field: keys(value.within(spec), digest_of, numerics)[-1]
-            for field in type(entry).model_fields
-            if isinstance(value := getattr(entry, field), Teacher)
+            field: [keys(teacher.within(spec), digest_of, numerics)[-1] for teacher in among]
+            for field, among in _teachers(entry).items()
         }
-        return {**entry.model_dump(mode="json"), **inside, "version": entry.version}
+        return {**canonical(entry), **inside, "version": entry.version}
 
     given = {"model": identity(spec.model), "dataset": digest_of(spec.dataset), "seed": spec.seed, "numerics": numerics}
     stages = [identity(stage) for stage in spec.recipe]
@@ -55,7 +54,14 @@ def keys(spec: Spec, digest_of: Callable[[FunctionEntry], str], numerics: dict[s
 
 def teachers(stage: Entry) -> tuple[Teacher, ...]:
     """Return the teachers among a stage's parameters."""
-    return tuple(v for field in type(stage).model_fields if isinstance(v := getattr(stage, field), Teacher))
+    return tuple(teacher for among in _teachers(stage).values() for teacher in among)
+
+
+def _teachers(entry: Entry) -> dict[str, tuple[Teacher, ...]]:
+    """Return the teachers that each field holds, of those that hold any."""
+    values = {field: getattr(entry, field) for field in type(entry).model_fields}
+    lists = {field: value if isinstance(value, tuple) else (value,) for field, value in values.items()}
+    return {field: held for field, held in lists.items() if held and all(isinstance(v, Teacher) for v in held)}
 
 
 def stored(keys: Sequence[str]) -> int:

@@ -8,17 +8,12 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from pydantic import Field
 
+from greenai_core.facts import NETWORK, Fact, words
 from greenai_core.registry import Entry
 
 if TYPE_CHECKING:
     from greenai_core.candidate import Candidate
     from greenai_core.context import Context
-
-Fact = Literal["trained", "float_weights", "dense", "artifact"]
-"""What can be said of a candidate; the order of a recipe is checked from these alone."""
-
-FRESH: frozenset[Fact] = frozenset({"float_weights", "dense"})
-"""What holds of a model that was just built."""
 
 
 class Technique(Entry):
@@ -77,22 +72,40 @@ def epochs_of(stage: Technique) -> int:
     return sum(getattr(stage, field, 0) for field in ("epochs", "sparse_epochs"))
 
 
-def check_order(recipe: Sequence[Technique]) -> None:
-    """Check that each stage finds what it needs.
+class Deploys(Technique):
+    """A technique that writes the file that is deployed; what torch holds is no longer the truth afterwards."""
+
+    needs: ClassVar[frozenset[Fact]] = frozenset({"trained", "float_weights"})
+    gives: ClassVar[frozenset[Fact]] = frozenset({"artifact"})
+    takes: ClassVar[frozenset[Fact]] = frozenset({"trainable", "float_weights", "dense"})
+
+    @abstractmethod
+    def predict_bytes(self, candidate: Candidate, input_shape: tuple[int, int, int]) -> int | None:
+        """Return the bytes of the file that `apply` would write, from the shapes of tensors alone.
+
+        Args:
+            candidate: as it is before this stage, untrained.
+            input_shape: (C, H, W).
+
+        Returns:
+            Within 3 % of the file; None where it depends on the values of the weights.
+        """
+
+
+def check_order(recipe: Sequence[Technique], fresh: frozenset[Fact]) -> None:
+    """Check that each stage finds what it needs, from a model of which the facts `fresh` hold.
 
     Raises:
         ValueError: a stage lacks a fact; the sentence names the stage and who could have given the fact.
     """
-    facts: frozenset[Fact] = FRESH
+    facts = fresh
     for index, stage in enumerate(recipe):
         for fact in sorted(stage.needs - facts):
             taker = next((s.name for s in reversed(recipe[:index]) if fact in s.takes), None)
-            cure = f"put it before {taker}" if taker else f"put a stage that makes it {_words(fact)} before it"
-            raise ValueError(f"recipe.{index}: {stage.name} needs a model that is {_words(fact)}; {cure}")
+            giver = f"put a stage that makes it {words(fact)} before it"
+            never = "choose a network as the model" if fact in NETWORK - fresh else giver
+            cure = f"put it before {taker}" if taker else never
+            raise ValueError(f"recipe.{index}: {stage.name} needs a model that is {words(fact)}; {cure}")
         facts = (facts - stage.takes) | stage.gives
     if "trained" not in facts:
         raise ValueError("recipe: nothing trains the model; add a train or distill stage")
-
-
-def _words(fact: Fact) -> str:
-    return {"float_weights": "in floating point", "artifact": "exported"}.get(fact, fact)

@@ -12,7 +12,6 @@ from __future__ import annotations
 import json
 import statistics
 import sys
-import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -30,19 +29,15 @@ def record(count: int) -> dict[str, Any]:
     import numpy as np
 
     from greenai_core.energy.meter import EnergyMeter
-    from greenai_core.export import export_model
+    from greenai_core.export import export_onnx
     from greenai_core.models.convolutional.mnist_cnn import mnist_cnn
     from greenai_core.timing import onnx_runner
 
-    exported = export_model(mnist_cnn(INPUT_SHAPE, 10), INPUT_SHAPE)
+    runner = onnx_runner(export_onnx(mnist_cnn(INPUT_SHAPE, 10), INPUT_SHAPE))
     images = np.random.default_rng(0).standard_normal((BATCH, *INPUT_SHAPE), dtype=np.float32)
-    with tempfile.TemporaryDirectory() as folder:
-        file = Path(folder) / "model.onnx"
-        file.write_bytes(exported.content or b"")
-        with onnx_runner(file) as runner:
-            stats = EnergyMeter.from_settings().benchmark(
-                runner.prepare(images), BATCH, repeats=count, warmup_s=1.0, max_total_s=3600.0
-            )
+    stats = EnergyMeter.from_settings().benchmark(
+        runner.prepare(images), BATCH, repeats=count, warmup_s=1.0, max_total_s=3600.0
+    )
     windows = stats.windows[:count]
     return {
         "window_s": round(statistics.fmean(window.wall_s for window in windows), 4),

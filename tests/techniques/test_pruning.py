@@ -8,7 +8,8 @@ import pytest
 import torch
 
 from greenai_core import registry
-from greenai_core.candidate import Candidate, Mask
+from greenai_core.candidate import Candidate
+from greenai_core.constraints import Mask
 from greenai_core.context import Context, Data, Images
 from greenai_core.errors import BadInput
 from greenai_core.techniques.structured_pruning.l1_channel_pruning import cut
@@ -94,4 +95,4 @@ def test_magnitude_pruning_again_keeps_what_was_removed(before: float, again: fl
     assert moved
     twice = apply({"name": "magnitude_pruning", "sparsity": again}, once.model, once.constraints)
     (first,), (second,) = once.constraints, twice.constraints
-    assert all(not (second.keep[name] & ~first.keep[name]).any() for name in first.keep)
+    assert all(not (second.by_name[name] & ~first.by_name[name]).any() for name in first.by_name)

@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING, ClassVar
 
 from pydantic import Field
 
+from greenai_core.facts import Fact
 from greenai_core.spec import Teacher
-from greenai_core.techniques._base import Fact, Trains
+from greenai_core.techniques._base import Trains
 
 if TYPE_CHECKING:
     import torch

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, ClassVar
 from pydantic import Field
 
 from greenai_core.errors import BadInput
-from greenai_core.techniques._base import Fact, Technique
+from greenai_core.facts import Fact
+from greenai_core.techniques._base import Technique
 
 if TYPE_CHECKING:
     import torch

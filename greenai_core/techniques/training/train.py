@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, ClassVar
 
-from greenai_core.techniques._base import Fact, Trains
+from greenai_core.facts import Fact
+from greenai_core.techniques._base import Trains
 
 if TYPE_CHECKING:
     from greenai_core.candidate import Candidate
@@ -21,7 +22,7 @@ class Train(Trains):
         2018, https://arxiv.org/abs/1708.07120
     """
 
-    needs: ClassVar[frozenset[Fact]] = frozenset({"float_weights"})
+    needs: ClassVar[frozenset[Fact]] = frozenset({"trainable"})
     gives: ClassVar[frozenset[Fact]] = frozenset({"trained"})
 
     def apply(self, candidate: Candidate, ctx: Context) -> Candidate:

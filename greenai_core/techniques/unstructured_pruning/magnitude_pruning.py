@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, ClassVar
 
 from pydantic import Field
 
-from greenai_core.techniques._base import Fact, Technique
+from greenai_core.facts import Fact
+from greenai_core.techniques._base import Technique
 
 if TYPE_CHECKING:
     from torch import nn
@@ -41,7 +42,7 @@ class MagnitudePruning(Technique):
         """Mask the smallest weights."""
         import torch
 
-        from greenai_core.candidate import Mask
+        from greenai_core.constraints import Mask
         from greenai_core.techniques._dropout import connections, rescale_dropout
 
         def nonzero(layer: nn.Module) -> float:
@@ -56,10 +57,9 @@ class MagnitudePruning(Technique):
         removed[magnitudes.argsort(stable=True)[: math.floor(len(magnitudes) * self.sparsity)]] = True
         parts = removed.split([weight.numel() for weight in weights.values()])
         kept = {name: ~part.view_as(weights[name]) for name, part in zip(weights, parts, strict=True)}
-        earlier = [constraint for constraint in candidate.constraints if isinstance(constraint, Mask)]
-        for constraint in earlier:  # what was removed stays removed, also where less is asked for now
-            kept = {name: keep & constraint.keep[name] for name, keep in kept.items()}
         mask = Mask(kept)
+        for constraint in candidate.constraints:  # what was removed stays removed, also where less is asked for now
+            mask = mask.and_also(constraint) if isinstance(constraint, Mask) else mask
         mask.project(model)
         rescale_dropout(model, nonzero, before)
         others = [constraint for constraint in candidate.constraints if not isinstance(constraint, Mask)]
