@@ -12,6 +12,7 @@ import pytest
 
 from greenai_core import spec
 from greenai_core.errors import BadInput
+from greenai_core.settings import ROOT
 from greenai_core.store import records
 
 EXAMPLE: dict[str, Any] = {
@@ -139,8 +140,9 @@ def test_a_spec_is_checked_without_torch() -> None:
     assert subprocess.run([sys.executable, "-c", code], timeout=60).returncode == 0
 
 
-def test_stored_runs_keep_their_identity() -> None:
+def test_stored_runs_keep_their_identity(monkeypatch: pytest.MonkeyPatch) -> None:
     """A field that came later must not change the identity of what was stored before it."""
+    monkeypatch.setenv("GREENAI_BANK", str(ROOT / "results" / "bank"))
     shipped = records.every("bank")
     assert shipped
     assert all(spec.check(record.spec).spec_id == record.spec_id for record in shipped)
