@@ -1,0 +1,107 @@
+"""Low-rank factors: the closest product of the asked rank, really smaller, and no layer that would grow."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from torch import nn
+
+from greenai_core import checkpoint, registry
+from greenai_core.candidate import Candidate
+from greenai_core.constraints import Mask
+from greenai_core.errors import BadInput
+from greenai_core.export import export_onnx, parity
+from greenai_core.metrics import macs, predicted_size_bytes
+from greenai_core.untrained import applied
+from tests.networks import GREY, model
+
+
+def factored(technique: dict[str, object], network: nn.Module) -> nn.Module:
+    return applied(registry.parse("techniques", technique), Candidate(network), GREY, 10).model
+
+
+def count(network: nn.Module) -> int:
+    return sum(parameter.numel() for parameter in network.parameters())
+
+
+def test_svd_keeps_the_nearest_matrix_of_its_rank() -> None:
+    network = model("mlp_student")
+    after = factored({"name": "svd_factorization", "ratio": 0.25}, network)
+    product = after.fc1.second.weight @ after.fc1.first.weight
+    left, values, right = torch.linalg.svd(network.fc1.weight.detach(), full_matrices=False)
+    assert torch.linalg.matrix_rank(product) == 32
+    assert torch.allclose(product, left[:, :32] * values[:32] @ right[:32], atol=1e-4)
+    assert torch.equal(after.fc1.second.bias, network.fc1.bias)
+    assert count(after.fc1) == 32 * (784 + 128) + 128
+
+
+def test_full_energy_changes_nothing_that_matters_and_less_energy_means_less_rank() -> None:
+    network = nn.Sequential(nn.Flatten(), nn.Linear(784, 64, bias=False), nn.Linear(64, 10))
+    with torch.no_grad():  # of rank 5, whatever its shape
+        network[1].weight.copy_(torch.randn(64, 5) @ torch.randn(5, 784))
+    images = torch.randn(4, *GREY)
+    exact = factored({"name": "svd_factorization", "rank_by": "energy", "energy": 1 - 1e-9}, network)
+    assert exact[1].first.out_features == 5
+    assert torch.allclose(exact(images), network(images), rtol=1e-3, atol=1e-2)
+    less = factored({"name": "svd_factorization", "rank_by": "energy", "energy": 0.5}, network)
+    assert less[1].first.out_features < 5
+
+
+def test_tucker_of_a_kernel_of_low_rank_is_exact() -> None:
+    layer = nn.Conv2d(16, 24, 3, stride=2, padding=1)
+    with torch.no_grad():
+        mixed = torch.einsum("oa,abhw,bi->oihw", torch.randn(24, 4), torch.randn(4, 3, 3, 3), torch.randn(3, 16))
+        layer.weight.copy_(mixed)
+    network = nn.Sequential(nn.Conv2d(1, 16, 1), layer)
+    after = factored({"name": "tucker_factorization", "rank_by": "energy", "energy": 0.999999}, network)
+    assert (after[1].thin.in_channels, after[1].thin.out_channels) == (3, 4)
+    images = torch.randn(2, *GREY)
+    assert torch.allclose(after(images), network(images), rtol=1e-3, atol=1e-2)
+
+
+@pytest.mark.parametrize("name", ["svd_factorization", "tucker_factorization"])
+def test_products_and_bytes_shrink_and_the_file_agrees(name: str) -> None:
+    network = model("mnist_cnn")
+    after = factored({"name": name, "ratio": 0.2}, network)
+    assert count(after) < count(network)
+    assert (macs(after, GREY) or 0) < (macs(network, GREY) or 0)
+    content = export_onnx(after, GREY)
+    assert len(content) < len(export_onnx(network, GREY))
+    assert len(content) == pytest.approx(predicted_size_bytes(after, GREY), rel=0.03)
+    assert parity(after, content, torch.randn(3, *GREY)) < 1e-3
+
+
+def test_factors_survive_a_checkpoint_and_train_on() -> None:
+    entry = registry.parse("models", {"name": "mnist_cnn"})
+    after = factored({"name": "tucker_factorization"}, model("mnist_cnn"))
+    restored = checkpoint.unpack(*checkpoint.pack(Candidate(after), entry, GREY, 10)).model
+    images = torch.randn(2, *GREY)
+    assert torch.equal(after.eval()(images), restored(images))
+    restored.train()(images).sum().backward()
+    assert all(parameter.grad is not None for parameter in restored.parameters())
+
+
+def test_depthwise_and_pointwise_convolutions_stay() -> None:
+    network = nn.Sequential(
+        nn.Conv2d(1, 32, 3), nn.Conv2d(32, 32, 3, groups=32), nn.Conv2d(32, 32, 1), nn.Conv2d(32, 32, 3)
+    )
+    after = factored({"name": "tucker_factorization"}, network)
+    assert [type(layer).__name__ for layer in after[1:]] == ["Conv2d", "Conv2d", "Sequential"]
+
+
+def test_what_would_grow_is_refused() -> None:
+    with pytest.raises(BadInput, match="svd_factorization finds no Linear layer"):
+        factored({"name": "svd_factorization", "ratio": 1.0}, model("mlp_student"))
+    with pytest.raises(BadInput, match="tucker_factorization finds no Conv2d layer"):
+        factored({"name": "tucker_factorization"}, model("mlp_student"))
+
+
+def test_constraints_on_layers_that_are_gone_go_with_them() -> None:
+    network = model("mnist_cnn")
+    gone, kept = (
+        Mask({name: torch.ones_like(network.get_parameter(name)).bool()}) for name in ("fc1.weight", "conv1.weight")
+    )
+    after = applied(
+        registry.parse("techniques", {"name": "svd_factorization"}), Candidate(network, (gone, kept)), GREY, 10
+    )
+    assert after.constraints == (kept,)
