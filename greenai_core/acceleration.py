@@ -10,10 +10,22 @@ from typing import Any
 import torch
 from torch import nn
 
+KINDS = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
+"""The numbers of each precision."""
+
 
 def autocast(precision: str, device: torch.device) -> AbstractContextManager[Any]:
-    """Compute products in bfloat16 within, if that is the precision."""
-    return torch.autocast(device.type, torch.bfloat16, enabled=precision == "bf16")
+    """Compute products in 16 bits within, if that is the precision."""
+    kind = KINDS[precision]
+    return torch.autocast(device.type, kind, enabled=kind.itemsize < 4)
+
+
+def scaler(precision: str, device: torch.device) -> torch.amp.GradScaler:
+    """Return what scales the loss: half precision rounds small gradients to zero, other precisions need no scaling.
+
+    Source: Micikevicius et al. 2018, section 3.2, https://arxiv.org/abs/1710.03740
+    """
+    return torch.amp.GradScaler(device.type, enabled=precision == "fp16")
 
 
 def resolve_precision(precision: str, device: torch.device, model: nn.Module) -> str:

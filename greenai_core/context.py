@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Protocol
 import torch
 from torch import nn
 
+from greenai_core.augmentation import PLAIN, Augmentation
 from greenai_core.candidate import Candidate
 from greenai_core.datasets._base import Splits
 from greenai_core.training import Loss, Penalty, Within, cross_entropy
@@ -50,7 +51,9 @@ class Fit(Protocol):
         lr: float,
         batch_size: int = 64,
         weight_decay: float = 0.01,
-        augment: str = "none",
+        augmentation: Augmentation = PLAIN,
+        dropout: float | None = None,
+        patience: int = 0,
         precision: str = "auto",
         loss: Loss = cross_entropy,
         penalty: Penalty | None = None,

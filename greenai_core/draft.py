@@ -35,13 +35,15 @@ class Node:
         node = cls(kind, value["name"])
         for part in fields(kind, node.name):
             given = value.get(part.name, part.default)
-            node.values[part.name] = TeacherDraft.of_json(given) if part.widget == "teacher" else given
+            taught = part.widget == "teacher" and given is not None
+            node.values[part.name] = TeacherDraft.of_json(given) if taught else given
         return node
 
     def to_json(self) -> dict[str, Any]:
         """Write the entry; values that are missing are left out, so that the check can name them."""
         written = {k: v.to_json() if isinstance(v, TeacherDraft) else v for k, v in self.values.items()}
-        return {"name": self.name, **{k: v for k, v in written.items() if v is not None}}
+        optional = {part.name for part in fields(self.kind, self.name) if part.optional}
+        return {"name": self.name, **{k: v for k, v in written.items() if v is not None or k in optional}}
 
 
 @dataclass
@@ -200,7 +202,7 @@ def _variables(node: Node, path: str, words: str) -> Iterator[Variable]:
             yield from _variables(value.model, f"{inside}.model", f"{whose}'s model")
             for place in _places(value.stages, f"{inside}.recipe", f"{whose}'s "):
                 yield from _variables(*place)
-        elif part.widget != "text":
+        elif part.widget not in ("text", "choices", "teachers"):
             choices = {"switch": {"yes": True, "no": False}, "choice": {str(each): each for each in part.choices}}
             id, title = f"{node.uid}.{part.name}", f"{words}: {part.title}"
             yield Variable(id, inside, title, value, choices.get(part.widget), part.integer)

@@ -89,8 +89,10 @@ def export_onnx(model: nn.Module, input_shape: tuple[int, int, int], *, fold: bo
     Raises:
         ExportFailed: the exporter refuses the model.
     """
+    if not any(True for _ in model.parameters()):
+        raise ExportFailed("the model cannot be exported to ONNX: it has no weights, or was not fitted yet")
     with evaluating(model):
-        return _stripped(_traced(model, input_shape, TrainingMode.EVAL if fold else TrainingMode.PRESERVE))
+        return stripped(_traced(model, input_shape, TrainingMode.EVAL if fold else TrainingMode.PRESERVE))
 
 
 def parity(model: nn.Module, content: bytes, images: torch.Tensor) -> float:
@@ -127,7 +129,7 @@ def _traced(model: nn.Module, input_shape: tuple[int, int, int], mode: TrainingM
     return content.getvalue()
 
 
-def _stripped(content: bytes) -> bytes:
+def stripped(content: bytes) -> bytes:
     """Remove what a runtime does not read: notes, traces, inferred shapes, and the name of the machine's build."""
     file = onnx.load_from_string(content)
     for holder in (file, file.graph, *file.graph.node, *file.graph.input, *file.graph.output, *file.graph.initializer):

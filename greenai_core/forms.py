@@ -16,8 +16,9 @@ from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
 from greenai_core.registry import Entry, Kind, entry
+from greenai_core.techniques._base import Trains
 
-Widget = Literal["slider", "number", "choice", "switch", "text", "teacher"]
+Widget = Literal["slider", "number", "choice", "choices", "switch", "text", "teacher", "teachers"]
 
 SLIDER_POSITIONS = 400
 """A slider with more positions than this cannot be set exactly by hand."""
@@ -29,7 +30,11 @@ CLOSE = 5
 
 @dataclass(frozen=True)
 class Field:
-    """One field of a form. `low` and `high` are in the field's own type; None where there is no bound."""
+    """One field of a form. `low` and `high` are in the field's own type; None where there is no bound.
+
+    Of a field that holds several, `least` and `most` say how many: some of the `choices`, or teachers. `common` are
+    those that every technique that trains has.
+    """
 
     name: str
     widget: Widget
@@ -42,6 +47,9 @@ class Field:
     high: float | None = None
     step: float | None = None
     choices: tuple[Any, ...] = ()
+    least: int = 0
+    most: int | None = None
+    common: bool = False
 
 
 @cache
@@ -59,35 +67,42 @@ class Described:
     """What a person reads about an entry."""
 
     title: str
+    family: str
     summary: str
     source: str
 
 
 @cache
 def described(kind: Kind, name: str) -> Described:
-    """Return title, summary and source of an entry.
+    """Return title, family, summary and source of an entry.
 
     Raises:
         BadInput: there is no such entry.
     """
     words = entry(kind, name).describe()
-    return Described(words["title"] or name, words["summary"], words["source"])
+    return Described(words["title"] or name, words["family"], words["summary"], words["source"])
 
 
 def _fields(declared: type[Entry]) -> tuple[Field, ...]:
     schema = declared.model_json_schema()
     definitions = schema.get("$defs", {})
-    return tuple(
+    common = frozenset(Trains.model_fields) if issubclass(declared, Trains) else frozenset()
+    found = (
         _field(name, schema["properties"][name], definitions, _default(info))
         for name, info in declared.model_fields.items()
     )
+    return tuple(replace(field, common=field.name in common) for field in found)
 
 
 def _default(info: FieldInfo) -> Any:
     """Return the default in its JSON form; None where a value is required."""
     value = info.get_default(call_default_factory=True)
-    if value is PydanticUndefined:
-        return None
+    return None if value is PydanticUndefined else _json(value)
+
+
+def _json(value: Any) -> Any:
+    if isinstance(value, tuple | list):
+        return [_json(each) for each in value]
     return value.model_dump(mode="json") if isinstance(value, BaseModel) else value
 
 
@@ -103,15 +118,35 @@ def _field(name: str, schema: dict[str, Any], definitions: dict[str, Any], defau
         default=default,
         optional=len(shapes) < len(branches),
     )
-    if {"model", "recipe"} <= set(shape.get("properties", ())):
+    if _is_teacher(shape):
         return replace(plain, widget="teacher")
-    if "enum" in shape or "const" in shape:
-        return replace(plain, widget="choice", choices=tuple(shape.get("enum", [shape.get("const")])))
+    if choices := _choices(shape):
+        return replace(plain, widget="choice", choices=choices)
+    if shape.get("type") == "array":
+        return _several(plain, shape, definitions)
     if shape.get("type") == "boolean":
         return replace(plain, widget="switch")
     if shape.get("type") in ("integer", "number"):
         return _number(plain, shape)
     return plain
+
+
+def _is_teacher(shape: dict[str, Any]) -> bool:
+    return {"model", "recipe"} <= set(shape.get("properties", ()))
+
+
+def _choices(shape: dict[str, Any]) -> tuple[Any, ...]:
+    return (shape["const"],) if "const" in shape else tuple(shape.get("enum", ()))
+
+
+def _several(plain: Field, shape: dict[str, Any], definitions: dict[str, Any]) -> Field:
+    each = _resolve(shape.get("items", {}), definitions)
+    counted = replace(plain, least=shape.get("minItems", 0), most=shape.get("maxItems"))
+    if _is_teacher(each):
+        return replace(counted, widget="teachers")
+    if choices := _choices(each):
+        return replace(counted, widget="choices", choices=choices)
+    raise TypeError(f"{plain.name}: a form has no widget for a list of {each.get('type')}")
 
 
 def _resolve(schema: dict[str, Any], definitions: dict[str, Any]) -> dict[str, Any]:
@@ -123,9 +158,10 @@ def _number(plain: Field, shape: dict[str, Any]) -> Field:
     integer = shape["type"] == "integer"
     low = shape.get("minimum", shape.get("exclusiveMinimum"))
     high = shape.get("maximum", shape.get("exclusiveMaximum"))
-    typed = replace(
-        plain, widget="number", integer=integer, low=low, high=high, step=_typed_step(plain.default, integer)
-    )
+    step = _typed_step(plain.default, integer)
+    if plain.default is None and not integer and low is not None and high is not None:
+        step = _step(low, high)
+    typed = replace(plain, widget="number", integer=integer, low=low, high=high, step=step)
     if low is None or high is None or plain.optional:
         return typed
     step = shape.get("multipleOf") or (1 if integer else _step(low, high))

@@ -195,7 +195,7 @@ def _parts(spec: Spec, setting: Setting, walks: Walks, stored: Callable[[tuple[s
         for teacher in checkpoints.teachers(stage):
             taught = teacher.within(spec)
             seen = walks.facts[taught.dataset]
-            check_teacher(index, (seen.input_shape, seen.num_classes), (facts.input_shape, facts.num_classes))
+            check_teacher(stage, index, (seen.input_shape, seen.num_classes), (facts.input_shape, facts.num_classes))
             teacher_macs.append(walks.of(taught).shapes[-1].figures.macs)
             for part in _parts(taught, setting, walks, stored):
                 left = index >= done

@@ -79,6 +79,10 @@ class Entry(BaseModel):
         ]
         return {"name": self.name, **{k: v for k, v in handler(self).items() if k not in left_out}}
 
+    def content_digest(self) -> str | None:
+        """Return a hash of what the parameters name but do not hold, such as a file; None: they hold everything."""
+        return None
+
     @classmethod
     def from_json(cls, parameters: Mapping[str, Any]) -> Self:
         """Check `parameters` (without the name) and build the entry."""
@@ -86,7 +90,9 @@ class Entry(BaseModel):
 
     @classmethod
     def describe(cls) -> dict[str, Any]:
-        """Describe the entry: name, title, summary, family, source, version, needs, gives, parameters (JSON schema).
+        """Describe the entry: name, title, summary, details, family, source, version, needs, gives, parameters.
+
+        Summary is the first sentence of the docstring, details the paragraphs below it, parameters a JSON schema.
 
         Needs and gives are facts that order a recipe, see `greenai_core.facts`; data sets have none.
         """
@@ -98,6 +104,7 @@ class Entry(BaseModel):
             "summary": summary,
             "family": _line(text, "Family"),
             "source": _line(text, "Source"),
+            "details": text.partition("\n\n")[2].partition("Family:")[0].strip(),
             "version": cls.version,
             "needs": [],
             "gives": [],

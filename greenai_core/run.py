@@ -21,7 +21,7 @@ from greenai_core.energy.meter import EnergyMeter
 from greenai_core.errors import BadInput
 from greenai_core.progress import Progress, Reporter, silent
 from greenai_core.record import Comparability, InferenceMeasurement, Record
-from greenai_core.registry import versions
+from greenai_core.registry import canonical, versions
 from greenai_core.spec import Measurement, Spec, check, digest
 from greenai_core.store import artifacts, records
 from greenai_core.unfinished import Keep, Unfinished, forget
@@ -37,6 +37,8 @@ TRAIN_IMAGES = 5_000
 
 PARITY_IMAGES = 256
 """The deployed file and torch are compared on so many validation images."""
+
+NO_WEIGHTS = "a tree has no weights and multiplies nothing"
 
 
 def execute(spec: Spec, *, reporter: Reporter = silent, run_id: str | None = None, keep: Keep = forget) -> Record:
@@ -144,14 +146,15 @@ def _carried_out(
 
 def _known(spec: Spec, run_id: str, meter: EnergyMeter) -> dict[str, Any]:
     """Return the fields of a record that are known before the run."""
+    asked = canonical(spec)  # so that replicates from before and after a field came meet
     return {
         "run_id": run_id,
         "spec_id": spec.spec_id,
         "dataset": spec.dataset.name,
         "model": spec.model.name,
-        "recipe": tuple(stage.model_dump(mode="json") for stage in spec.recipe),
+        "recipe": tuple(asked["recipe"]),
         "seed": spec.seed,
-        "spec": spec.model_dump(mode="json"),
+        "spec": asked,
         "carbon_intensity": meter.intensity.as_json() if meter.intensity else None,
         "environment": environment(),
     }
@@ -293,7 +296,9 @@ def _reasons(record: Record, export_reason: str) -> dict[str, str]:
     profile = record.spec["measurement"]["profile"]
     known = {
         "size_bytes": export_reason,
-        "macs": "no product was seen in a forward pass",
+        "macs": NO_WEIGHTS if record.params is None else "no product was seen in a forward pass",
+        "params": NO_WEIGHTS,
+        "nonzero_params": NO_WEIGHTS,
         "carbon_intensity": NO_COUNTRY,
         "energy_spent_j": NO_SOURCE,
     }

@@ -7,10 +7,11 @@ from typing import Any
 import torch
 from torch import nn
 
+from greenai_core import coding
 from greenai_core.candidate import Artifact, Candidate
 
 INPUT, OUTPUT = "images", "logits"
-SUFFIXES = {"onnx": "onnx"}
+SUFFIXES = {"onnx": "onnx", "coded": "coded"}
 """What the name of a file ends with, by format."""
 
 
@@ -32,7 +33,7 @@ def session(content: bytes) -> Any:
 
 def onnx_of(artifact: Artifact) -> bytes:
     """Return the ONNX file that an artifact is, or holds in coded form."""
-    return artifact.content
+    return coding.decode(artifact.content) if artifact.format == "coded" else artifact.content
 
 
 class Deployed(nn.Module):

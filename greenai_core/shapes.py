@@ -18,6 +18,7 @@ from greenai_core import counts, metrics
 from greenai_core.candidate import Candidate
 from greenai_core.constraints import Mask
 from greenai_core.datasets._base import NotHereError, Splits, fetch_with, outline
+from greenai_core.estimators import Estimator
 from greenai_core.registry import FunctionEntry
 from greenai_core.settings import settings
 from greenai_core.spec import Measurement, Spec
@@ -163,9 +164,15 @@ def _weighed(candidate: Candidate, facts: Facts) -> Shape:
     masks = [constraint for constraint in candidate.constraints if isinstance(constraint, Mask)]
     masked = sum(int((~keep).sum()) for mask in masks for keep in mask.by_name.values())
     nonzero = None if count.params is None else count.params - masked
-    size = metrics.predicted_size_bytes(candidate.model, facts.input_shape)
+    return Shape(candidate, Figures(count.params, nonzero, count.macs, _size_bytes(candidate, facts)))
+
+
+def _size_bytes(candidate: Candidate, facts: Facts) -> int | None:
+    """Predict the bytes of the deployed file; those of an estimator depend on what it learns."""
+    if isinstance(candidate.model, Estimator):
+        return None
     saved = sum(constraint.saved_bytes(candidate.model) for constraint in candidate.constraints)
-    return Shape(candidate, Figures(count.params, nonzero, count.macs, size - saved))
+    return metrics.predicted_size_bytes(candidate.model, facts.input_shape) - saved
 
 
 def facts_of(dataset: FunctionEntry) -> Facts:

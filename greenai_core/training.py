@@ -10,7 +10,7 @@ from __future__ import annotations
 import copy
 import math
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
 from functools import partial
@@ -22,9 +22,13 @@ import torch.nn.functional as F
 from torch import nn
 
 from greenai_core import acceleration, training_state
+from greenai_core.augmentation import PLAIN, Augmentation
 from greenai_core.candidate import Candidate
+from greenai_core.constraints import Constraint
+from greenai_core.constraints.frozen import held
+from greenai_core.dropout import dropping
 from greenai_core.errors import RunFailed
-from greenai_core.training_state import Resumable, State
+from greenai_core.training_state import Best, Resumable, State, Training
 
 if TYPE_CHECKING:
     from greenai_core.context import Data
@@ -39,11 +43,20 @@ WARM_UP = 0.25
 
 @dataclass(frozen=True)
 class Batch:
-    """Images (B, C, H, W) as the network saw them, labels (B,), and positions (B,) in the training split."""
+    """What one step learns from.
+
+    Attributes:
+        images: (B, C, H, W) as the network saw them.
+        labels: (B,) of the images before any was mixed with another one.
+        index: positions (B,) in the training split.
+        targets: what the network is to say: the labels, or class probabilities (B, K) where images are mixed or labels
+            smoothed.
+    """
 
     images: torch.Tensor
     labels: torch.Tensor
     index: torch.Tensor
+    targets: torch.Tensor
 
 
 Loss = Callable[[torch.Tensor, Batch], torch.Tensor]
@@ -65,10 +78,16 @@ class Step:
     lr: float
     accuracy_val: float | None = None
 
+    def after(self, trained: int, whole: int) -> Step:
+        """Return the step as seen from a stage of `whole` epochs that has trained for so many before."""
+        epochs = max(whole, trained + self.epochs)
+        fraction = (trained + self.fraction * self.epochs) / epochs
+        return replace(self, epoch=trained + self.epoch, epochs=epochs, fraction=fraction)
+
 
 def cross_entropy(logits: torch.Tensor, batch: Batch) -> torch.Tensor:
-    """Mean cross-entropy of logits (B, K) and the batch's labels."""
-    return F.cross_entropy(logits, batch.labels)
+    """Mean cross-entropy of logits (B, K) and the batch's targets."""
+    return F.cross_entropy(logits, batch.targets)
 
 
 def one_cycle(step: int, steps: int, peak: float) -> float:
@@ -95,7 +114,9 @@ def fit(
     report: Callable[[Step], None],
     batch_size: int = 64,
     weight_decay: float = 0.01,
-    augment: str = "none",
+    augmentation: Augmentation = PLAIN,
+    dropout: float | None = None,
+    patience: int = 0,
     precision: str = "auto",
     loss: Loss = cross_entropy,
     penalty: Penalty | None = None,
@@ -117,8 +138,11 @@ def fit(
         report: told several times a second and at the end of each epoch; may raise to end the training.
         batch_size: images per step; the last batch of an epoch takes the rest.
         weight_decay: decoupled, as in AdamW, https://arxiv.org/abs/1711.05101
-        augment: "none", "shift" or "flip_shift".
-        precision: "fp32", "bf16" or "auto", see `greenai_core.acceleration.resolve_precision`.
+        augmentation: changes of images and targets, drawn anew for each batch.
+        dropout: rate of every dropout layer while it trains; None: the network's own rates.
+        patience: epochs without a better validation accuracy after which the training ends. The model is then that of
+            the best epoch, also where no epoch is left out; 0: that of the last one, and validation decides nothing.
+        precision: "fp32", "bf16", "fp16" or "auto", see `greenai_core.acceleration.resolve_precision`.
         loss: objective of logits (B, K) and a batch.
         penalty: added to the loss, a function of the model.
         within: opens the context in which the copy trains, given the copy: taps on its layers, fake quantization,
@@ -127,32 +151,41 @@ def fit(
         resume: where an earlier attempt's state is looked for, and this one's is kept; None: nowhere.
 
     Raises:
+        BadInput: the network or the images do not allow what was chosen.
         RunFailed: the loss is no longer a finite number.
     """
+    augmentation.check(data.train.images)
     model = copy.deepcopy(candidate.model)
     images, labels = data.train.images, data.train.labels
     precision = acceleration.resolve_precision(precision, images.device, model)
     if acceleration.has_convolutions(model):
         model = model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         images = images.to(memory_format=torch.channels_last)
-    if precision == "bf16":
-        images = images.to(torch.bfloat16)
+    images = images.to(acceleration.KINDS[precision])
+    targets = augmentation.targets(labels, data.num_classes)
     watch = validate or partial(accuracy_of, images=data.val.images, labels=data.val.labels)
     steps_per_epoch = len(_edges(len(labels), batch_size))
     steps, step, told = epochs * steps_per_epoch, 0, float("-inf")  # the first step is told at once
-    value, done = torch.zeros(()), 0
-    with acceleration.threads_for(model), acceleration.lean(model), within(model):
+    value, done, best = torch.zeros(()), 0, Best()
+    with (
+        acceleration.threads_for(model),
+        acceleration.lean(model),
+        dropping(model, dropout),
+        held(model, candidate.constraints),
+        within(model),
+    ):
         optimizer = torch.optim.AdamW(model.parameters(), lr=lr, weight_decay=weight_decay, fused=True)
-        fits = partial(
-            training_state.fits, model=model, generator=generator, epochs=epochs, steps_per_epoch=steps_per_epoch
-        )
+        scaler = acceleration.scaler(precision, images.device)
+        training = Training(model, optimizer, generator, scaler, keeps_best=patience > 0)
+        fits = partial(training_state.fits, training=training, epochs=epochs, steps_per_epoch=steps_per_epoch)
         if resume is not None and (state := resume.load(fits)) is not None:
-            training_state.restore(state, model, optimizer, generator)
+            best = training_state.restore(state, training)
             step, done = state.step, state.epoch
             report(Step(done, epochs, step / steps, state.loss, one_cycle(step - 1, steps, lr)))
-        for epoch in range(done + 1, epochs + 1):
+        while done < epochs and not best.given_up(done, patience):
+            done += 1
             model.train()
-            for batch in _batches(images, labels, batch_size, augment, generator):
+            for batch in _batches(images, labels, targets, batch_size, augmentation, generator):
                 rate = one_cycle(step, steps, lr)
                 optimizer.param_groups[0]["lr"] = rate
                 with acceleration.autocast(precision, images.device):
@@ -160,23 +193,22 @@ def fit(
                 value = loss(logits.float(), batch)
                 if penalty is not None:
                     value = value + penalty(model)
-                optimizer.zero_grad(set_to_none=True)
-                value.backward()
-                for constraint in candidate.constraints:
-                    constraint.share_gradients(model)
-                optimizer.step()
-                for constraint in candidate.constraints:
-                    constraint.project(model)
+                _descend(training, value, candidate.constraints)
                 step += 1
                 if time.perf_counter() - told > REPORT_EVERY_S:
-                    report(Step(epoch, epochs, step / steps, _finite(value, epoch), rate))
+                    report(Step(done, epochs, step / steps, _finite(value, done), rate))
                     told = time.perf_counter()
             accuracy = watch(model, precision)
-            report(Step(epoch, epochs, step / steps, _finite(value, epoch), rate, accuracy))
-            if resume is not None and resume.due(last := epoch == epochs):
-                tensors = training_state.capture(model, optimizer, generator)
+            if patience:
+                best = best.or_now(model, done, accuracy)
+            report(Step(done, epochs, step / steps, _finite(value, done), rate, accuracy))
+            last = done == epochs or best.given_up(done, patience)
+            if resume is not None and resume.due(last):
+                tensors = training_state.capture(training, best)
                 kept = training_state.without_moments(tensors) if last else tensors
-                resume.save(State(epoch, epochs, step, float(value.detach()), kept))
+                resume.save(State(done, epochs, step, float(value.detach()), kept))
+        if patience:
+            training_state.put(model, best.weights)
     # Back to the plain layout, which is what a checkpoint restores: with another one the last bits of a sum differ.
     return replace(candidate, model=model.to(memory_format=torch.contiguous_format).eval())  # type: ignore[call-overload]
 
@@ -192,14 +224,33 @@ def accuracy_of(model: nn.Module, precision: str, images: torch.Tensor, labels: 
     return hits / len(labels)
 
 
+def _descend(training: Training, value: torch.Tensor, constraints: Sequence[Constraint]) -> None:
+    """Take one optimizer step; where the loss is not scaled the scaler does nothing."""
+    training.optimizer.zero_grad(set_to_none=True)
+    training.scaler.scale(value).backward()
+    training.scaler.unscale_(training.optimizer)
+    for constraint in constraints:
+        constraint.share_gradients(training.model)
+    training.scaler.step(training.optimizer)
+    training.scaler.update()
+    for constraint in constraints:
+        constraint.project(training.model)
+
+
 def _batches(
-    images: torch.Tensor, labels: torch.Tensor, size: int, augment: str, generator: torch.Generator
+    images: torch.Tensor,
+    labels: torch.Tensor,
+    targets: torch.Tensor,
+    size: int,
+    augmentation: Augmentation,
+    generator: torch.Generator,
 ) -> Iterator[Batch]:
     order = torch.randperm(len(labels), generator=generator).to(images.device)
-    shuffled, targets = images[order], labels[order]
-    change = AUGMENTATIONS[augment]
+    shuffled, known = images[order], labels[order]
+    wanted = known if targets is labels else targets[order]
     for part in _edges(len(order), size):
-        yield Batch(change(shuffled[part], generator), targets[part], order[part])
+        seen, said = augmentation.apply(shuffled[part], wanted[part], generator)
+        yield Batch(seen, known[part], order[part], said)
 
 
 def _edges(images: int, size: int) -> list[slice]:
@@ -208,26 +259,6 @@ def _edges(images: int, size: int) -> list[slice]:
     if len(starts) > 1 and images % size == 1:
         starts.pop()
     return [slice(start, stop) for start, stop in pairwise([*starts, images])]
-
-
-def _shift(images: torch.Tensor, generator: torch.Generator, *, by: int = 2) -> torch.Tensor:
-    """Move each image of (B, C, H, W) by up to `by` pixels in each direction; the edge is repeated."""
-    height, width = images.shape[-2:]
-    windows = F.pad(images, (by, by, by, by), mode="replicate").unfold(2, height, 1).unfold(3, width, 1)
-    down, right = torch.randint(2 * by + 1, (2, len(images)), generator=generator)
-    return windows[torch.arange(len(images)), :, down, right].contiguous(memory_format=torch.channels_last)
-
-
-def _flip_shift(images: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
-    mirrored = torch.rand(len(images), generator=generator).to(images.device) < 0.5
-    return _shift(torch.where(mirrored.view(-1, 1, 1, 1), images.flip(3), images), generator)
-
-
-AUGMENTATIONS: dict[str, Callable[[torch.Tensor, torch.Generator], torch.Tensor]] = {
-    "none": lambda images, generator: images,
-    "shift": _shift,
-    "flip_shift": _flip_shift,
-}
 
 
 def _finite(value: torch.Tensor, epoch: int) -> float:

@@ -12,7 +12,7 @@ from torch import nn
 
 from greenai_core.candidate import Candidate
 from greenai_core.context import Context, Data, Images
-from greenai_core.spec import Spec
+from greenai_core.spec import Spec, Teacher
 from greenai_core.techniques._base import Technique
 from greenai_core.walk import fresh_model
 
@@ -33,4 +33,8 @@ def applied(stage: Technique, candidate: Candidate, input_shape: tuple[int, int,
     def unchanged(candidate: Candidate, **options: Any) -> Candidate:
         return candidate
 
-    return stage.apply(candidate, Context(data, unchanged, lambda teacher: nn.Identity(), torch.Generator()))
+    def untaught(teacher: Teacher) -> nn.Module:
+        model: nn.Module = teacher.model(input_shape, num_classes)
+        return model.eval()
+
+    return stage.apply(candidate, Context(data, unchanged, untaught, torch.Generator()))

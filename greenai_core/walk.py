@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from greenai_core import acceleration, checkpoint, counts, runtime, training
+from greenai_core import acceleration, checkpoint, counts, estimators, runtime, training
 from greenai_core.at_work import AtWork
 from greenai_core.candidate import Candidate
 from greenai_core.context import Context, Data, tensors
@@ -21,6 +21,7 @@ from greenai_core.energy.meter import EnergyMeter
 from greenai_core.energy.open_window import OpenWindow
 from greenai_core.energy.window import Window
 from greenai_core.errors import BadInput
+from greenai_core.estimators import Estimator
 from greenai_core.progress import Progress, Reporter
 from greenai_core.record import StageRecord
 from greenai_core.registry import FunctionEntry
@@ -28,7 +29,7 @@ from greenai_core.resume import Resuming
 from greenai_core.settings import settings
 from greenai_core.spec import Spec, Teacher
 from greenai_core.store import checkpoints
-from greenai_core.techniques._base import Technique, epochs_of
+from greenai_core.techniques._base import Technique, Trains, epochs_of
 from greenai_core.unfinished import Unfinished
 
 
@@ -157,16 +158,32 @@ class Walk:
             begun.window = window
             aside = partial(self._aside, begun, "snapshot", "other")
             snapshots = Resuming(key, self._setting.training_key, begun, aside, self._unfinished.keep_now)
-            fit = partial(
-                training.fit,
-                data=data,
-                generator=torch.Generator().manual_seed(seed),
-                report=partial(self._told, begun, label + stage.name, index, stage),
-                validate=validate,
-            )
+            generator = torch.Generator().manual_seed(seed)
+            before = 0  # epochs of the stage's trainings that are over
+
+            def report(step: training.Step) -> None:
+                self._told(begun, label + stage.name, index, stage, step.after(before, epochs_of(stage)))
+
+            def fit(candidate: Candidate, **options: Any) -> Candidate:
+                """Train a network, or fit an estimator."""
+                nonlocal before
+                if isinstance(candidate.model, Estimator):
+                    return estimators.fit(candidate, data, seed=seed, report=report)
+                trained = training.fit(
+                    candidate,
+                    data,
+                    generator=generator,
+                    report=report,
+                    validate=validate,
+                    resume=snapshots.call(),
+                    **options,
+                )
+                before += options["epochs"]
+                return trained
+
             context = Context(
                 data=data,
-                fit=lambda candidate, **options: fit(candidate, **options, resume=snapshots.call()),
+                fit=fit,
                 teacher=lambda teacher: runtime.predictor(taught[teacher].candidate).eval().requires_grad_(False),
                 rng=torch.Generator().manual_seed(seed),
             )
@@ -174,8 +191,9 @@ class Walk:
         self._done += weight(stage, own=True)
         count = counts.of(candidate, data.input_shape)
         teacher_macs = [counts.of(walked.candidate, data.input_shape).macs for walked in taught.values()]
+        trained = round(begun.curve[-1]["epoch"]) if begun.curve else 0  # it may have stopped early
         record = StageRecord(
-            **facts,
+            **{**facts, "epochs": trained},
             extra_macs=teaching_macs(stage, len(data.train), teacher_macs),
             params=count.params,
             nonzero_params=count.nonzero_params,
@@ -196,7 +214,9 @@ class Walk:
         """Walk a teacher; one that sees other images or knows other classes is refused before it is trained."""
         taught = teacher.within(spec)
         _, seen = self.load(taught.dataset)
-        check_teacher(index, (seen.input_shape, seen.num_classes), (data.input_shape, data.num_classes))
+        check_teacher(
+            spec.recipe[index], index, (seen.input_shape, seen.num_classes), (data.input_shape, data.num_classes)
+        )
         walked = self.through(taught, f"{spec.recipe[index].name}: teacher ")
         self._unfinished.taught()
         return walked
@@ -243,7 +263,7 @@ def seed_of(seed: int, place: int) -> int:
 
 def teaching_macs(stage: Technique, images: int, teachers: Sequence[int | None]) -> int:
     """Return the multiply-accumulates of asking teachers: once per image, or once per epoch if images are changed."""
-    passes = 1 if getattr(stage, "augment", "none") == "none" else epochs_of(stage)
+    passes = epochs_of(stage) if isinstance(stage, Trains) and stage.changes_images else 1
     return passes * images * sum(macs or 0 for macs in teachers)
 
 
@@ -251,13 +271,13 @@ Subject = tuple[tuple[int, int, int], int]
 """Shape of the images and number of classes."""
 
 
-def check_teacher(index: int, teacher: Subject, student: Subject) -> None:
-    """Check that a teacher sees the student's images and knows its classes.
+def check_teacher(stage: Technique, index: int, teacher: Subject, student: Subject) -> None:
+    """Check that a teacher sees the student's images and knows its classes, where the stage needs that.
 
     Raises:
         BadInput: it does not.
     """
-    if teacher != student:
+    if teacher != student and not stage.teacher_may_differ:
         words = [f"{'x'.join(map(str, shape))} images of {classes} classes" for shape, classes in (teacher, student)]
         raise BadInput(f"recipe.{index}.teacher.dataset: the teacher learns {words[0]}, its student {words[1]}.")
 

@@ -1,12 +1,13 @@
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
-from greenai_core import deploy
+from greenai_core import coding, deploy
 from greenai_core.errors import BadInput
 from greenai_core.store import artifacts
 from tests import factory
@@ -43,6 +44,24 @@ def test_the_lines_run_as_they_are(tmp_path: Path) -> None:
         timeout=60,
     )
     assert done.stdout.strip() == "['no']"  # a black image is below the mean once it is normalised
+
+
+def test_the_lines_of_a_coded_file_decode_it_first(tmp_path: Path) -> None:
+    record = factory.record(provenance={**FACTS, "format": "coded"})
+    assert deploy.file_name(record).endswith(".coded")
+    identity_like_model(tmp_path / "plain.onnx")
+    coded = coding.encode((tmp_path / "plain.onnx").read_bytes())
+    (tmp_path / deploy.file_name(record)).write_bytes(coded)
+    done = subprocess.run(
+        [sys.executable, "-c", deploy.lines(record)],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(Path(coding.__file__).parents[1])},
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=60,
+    )
+    assert done.stdout.strip() == "['no']"
 
 
 def test_the_model_is_the_stored_file() -> None:

@@ -12,6 +12,7 @@ from torch import nn
 from greenai_core.errors import RunFailed
 from greenai_core.export import export_onnx
 from greenai_core.metrics import ParameterCount, count_params, macs, predicted_size_bytes
+from greenai_core.registry import parse
 from tests.networks import GREY, cnn, model, trained_looking
 
 
@@ -105,6 +106,25 @@ def test_predicted_size_is_within_one_per_cent(
 ) -> None:
     network = build()
     assert predicted_size_bytes(network, input_shape) == pytest.approx(len(export_onnx(network, input_shape)), rel=0.01)
+
+
+@pytest.mark.parametrize(
+    "spec",
+    [
+        {"name": "resnet18", "width": 0.1},
+        {"name": "mobilenet_v2", "width": 0.1},
+        {"name": "mobilenet_v3_small", "width": 0.1},
+        {"name": "shufflenet_v2", "width": "0.5"},
+        {"name": "squeezenet"},
+        {"name": "mnasnet", "width": 0.1},
+        {"name": "efficientnet", "width": 0.1, "resolution": 1.5},
+    ],
+    ids=lambda spec: spec["name"],
+)
+def test_size_of_narrow_networks_is_predicted_though_names_are_a_good_part_of_it(spec: dict[str, object]) -> None:
+    network = trained_looking(parse("models", spec)((3, 32, 32), 10))  # type: ignore[operator]
+    file = export_onnx(network, (3, 32, 32))
+    assert predicted_size_bytes(network, (3, 32, 32)) == pytest.approx(len(file), rel=0.02)
 
 
 def test_zero_weights_are_stored_like_any_others() -> None:

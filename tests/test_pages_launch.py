@@ -10,11 +10,12 @@ from typing import Any
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from greenai_core.draft import Draft
+from greenai_core import forms
+from greenai_core.draft import Draft, Node
 from greenai_core.errors import RunFailed
 from greenai_core.examples import first_experiment
 from greenai_core.jobs import previews, queue, supervisor, sweeps
-from greenai_core.spec import Spec
+from greenai_core.spec import Spec, check
 from greenai_core.store import answers, records
 from tests import factory
 
@@ -170,12 +171,12 @@ def test_a_field_is_varied_in_two_steps_and_launched_in_one(monkeypatch: pytest.
 
 def test_a_field_that_is_varied_is_only_shown_in_the_form() -> None:
     app = vary(opened(), "recipe.1.sparsity")
-    (slider,) = app.slider
+    slider = next(item for item in app.slider if item.label == "Sparsity")
     assert slider.disabled
     assert slider.value == 0.8
     draft: Draft = app.session_state["draft"]
     app.button(key=f"{draft.axes[0].uid}.delete").click().run()
-    assert not app.slider[0].disabled
+    assert not next(item for item in app.slider if item.label == "Sparsity").disabled
     assert not draft.axes
 
 
@@ -263,6 +264,80 @@ def test_distillation_has_a_teacher_with_a_recipe_of_its_own() -> None:
     app.selectbox(key=f"{teacher.uid}.model").set_value("mlp_student").run()
     assert not app.exception, app.exception
     assert app.session_state["draft"].specs()[0].recipe[-1].teacher.model.name == "mlp_student"
+
+
+def added(app: AppTest, name: str) -> Node:
+    """Add a stage and return it."""
+    draft: Draft = app.session_state["draft"]
+    app.selectbox(key=f"{draft.uid}.add").set_value(name).run()
+    app.button(key=f"{draft.uid}.add-button").click().run()
+    assert not app.exception, app.exception
+    return draft.stages[-1]
+
+
+def test_several_teachers_are_chosen_added_and_removed() -> None:
+    app = opened()
+    draft: Draft = app.session_state["draft"]
+    stage = added(app, "multi_teacher_distillation")
+
+    def models() -> list[str]:
+        assert not app.exception, app.exception
+        (spec,) = draft.specs()
+        return [teacher["model"]["name"] for teacher in spec.recipe[-1].model_dump()["teachers"]]
+
+    assert models() == ["mnist_cnn", "lenet5"]
+    assert all(button.disabled for button in app.button if button.label == "Remove"), "two are the least"
+    app.button(key=f"{stage.uid}.teachers.add").click().run()
+    _, second, third = app.session_state[f"{stage.uid}.teachers"]
+    app.selectbox(key=f"{third.uid}.model").set_value("mlp_student").run()
+    app.number_input(key=f"{third.stages[0].uid}.epochs").set_value(9).run()
+    assert models() == ["mnist_cnn", "lenet5", "mlp_student"]
+    app.button(key=f"{second.uid}.delete").click().run()
+    assert models() == ["mnist_cnn", "mlp_student"]
+    assert [teacher["recipe"][0]["epochs"] for teacher in stage.values["teachers"]] == [5, 9]
+
+
+def test_an_uploaded_spec_with_several_teachers_fills_the_form() -> None:
+    app = opened()
+    train = {"name": "train", "epochs": 2}
+    teachers = [{"model": {"name": name}, "recipe": [train]} for name in ("resnet20", "mlp_student")]
+    recipe = [{"name": "multi_teacher_distillation", "teachers": teachers}]
+    spec = check({"dataset": {"name": "digits"}, "model": {"name": "mlp_student"}, "recipe": recipe})
+    app.file_uploader(key="upload").set_value(("spec.json", spec.to_json().encode(), "application/json")).run()
+    assert not app.exception, app.exception
+    assert app.session_state["draft"].specs() == [spec]
+
+
+def test_fields_that_hold_several_or_nothing_have_widgets(monkeypatch: pytest.MonkeyPatch) -> None:
+    def shown() -> None:
+        import streamlit as st
+
+        from greenai_core import forms
+        from greenai_core.draft import Node
+        from pages.components import fields
+
+        forms.fields = lambda kind, name: (  # type: ignore[assignment]
+            forms.Field("layers", "choices", "Layers", "", ["last"], choices=("first", "last"), most=2),
+            forms.Field("perhaps", "choice", "Perhaps", "", None, optional=True, choices=(1, 2)),
+            forms.Field("rate", "number", "Rate", "", None, optional=True, low=0.0, high=0.9, step=0.01),
+        )
+        node = st.session_state.setdefault(
+            "node", Node("techniques", "any", {"layers": ["last"], "perhaps": None, "rate": None}, "n")
+        )
+        fields.front(node)
+        fields.more(node)
+
+    monkeypatch.setattr(forms, "fields", forms.fields)  # restored at the end
+    app = AppTest.from_function(shown, default_timeout=30).run()
+    assert not app.exception, app.exception
+    node = app.session_state["node"]
+    assert node.values == {"layers": ["last"], "perhaps": None, "rate": None}
+    app.multiselect(key="n.layers").set_value(["first", "last"]).run()
+    app.selectbox(key="n.perhaps").set_value(2).run()
+    app.number_input(key="n.rate").set_value(0.3).run()
+    assert node.values == {"layers": ["first", "last"], "perhaps": 2, "rate": 0.3}
+    app.selectbox(key="n.perhaps").set_value("not set").run()
+    assert node.values["perhaps"] is None
 
 
 def test_an_uploaded_spec_fills_the_form() -> None:

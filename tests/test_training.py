@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 
 import pytest
@@ -11,12 +11,24 @@ import torch
 from safetensors.torch import load, save
 from torch import nn
 
-from greenai_core import training, training_state
+from greenai_core import acceleration, registry, training, training_state
+from greenai_core.augmentation import MOVES, Augmentation
 from greenai_core.candidate import Candidate
-from greenai_core.constraints import Mask
+from greenai_core.constraints import Constraint, Mask
+from greenai_core.constraints.frozen import first
 from greenai_core.context import Data, Images
-from greenai_core.errors import Cancelled, RunFailed
-from greenai_core.training_state import State
+from greenai_core.errors import BadInput, Cancelled, RunFailed
+from greenai_core.training_state import Best, State, Training
+
+
+@pytest.fixture(autouse=True, scope="module")
+def one_thread() -> Iterator[None]:
+    """Products this small wait for a second thread longer than they take, the more so beside busy neighbours."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
 
 OPTIONS = {"epochs": 2, "lr": 1e-2, "batch_size": 16}
 
@@ -33,7 +45,9 @@ def network(seed: int = 0) -> nn.Module:
     return nn.Sequential(nn.Conv2d(1, 4, 3), nn.ReLU(), nn.Flatten(), nn.Dropout(0.2), nn.Linear(64, 3))
 
 
-def trained(model: nn.Module, *, seed: int = 0, constraints: tuple[Mask, ...] = (), **options: object) -> nn.Module:
+def trained(
+    model: nn.Module, *, seed: int = 0, constraints: tuple[Constraint, ...] = (), **options: object
+) -> nn.Module:
     torch.manual_seed(seed)
     generator = torch.Generator().manual_seed(seed)
     told: list[training.Step] = []
@@ -44,13 +58,105 @@ def trained(model: nn.Module, *, seed: int = 0, constraints: tuple[Mask, ...] = 
     return fitted.model
 
 
-@pytest.mark.parametrize("augment", list(training.AUGMENTATIONS))
+def equal(one: nn.Module, other: nn.Module) -> bool:
+    return all(torch.equal(a, b) for a, b in zip(one.state_dict().values(), other.state_dict().values(), strict=True))
+
+
+EVERYTHING = Augmentation("flip_shift", rotation=20, cutout=2, mixup=0.4, label_smoothing=0.1)
+
+
+@pytest.mark.parametrize("augmentation", [*map(Augmentation, MOVES), EVERYTHING])
 @pytest.mark.parametrize("precision", ["fp32", "bf16"])
-def test_same_seed_same_weights(augment: str, precision: str) -> None:
-    first, second = (trained(network(), augment=augment, precision=precision) for _ in range(2))
-    assert all(torch.equal(a, b) for a, b in zip(first.parameters(), second.parameters(), strict=True))
-    other = trained(network(), seed=1, augment=augment, precision=precision)
-    assert not torch.equal(next(first.parameters()), next(other.parameters()))
+def test_same_seed_same_weights(augmentation: Augmentation, precision: str) -> None:
+    one, same = (trained(network(), augmentation=augmentation, precision=precision) for _ in range(2))
+    assert equal(one, same)
+    assert not equal(one, trained(network(), seed=1, augmentation=augmentation, precision=precision))
+
+
+def test_the_defaults_are_adamw_on_a_one_cycle_schedule_and_nothing_else() -> None:
+    """Bit for bit the loop of a textbook: what is off draws no random number and changes no sum."""
+    data, seed = blobs(), 5
+    ours = trained(network(), seed=seed, precision="fp32")
+    torch.manual_seed(seed)
+    model, shuffle = network().to(memory_format=torch.channels_last).train(), torch.Generator().manual_seed(seed)
+    torch.manual_seed(seed)
+    optimizer = torch.optim.AdamW(model.parameters(), weight_decay=0.01, fused=True)
+    with acceleration.lean(model):  # dropout draws in its own way
+        for step in range(12):
+            if step % 6 == 0:
+                order = torch.randperm(96, generator=shuffle)
+            part = order[step % 6 * 16 : (step % 6 + 1) * 16]
+            rate = (step + 1) / 3 if step < 3 else (1 + math.cos(math.pi * (step - 3) / 9)) / 2
+            optimizer.param_groups[0]["lr"] = 1e-2 * rate
+            optimizer.zero_grad()
+            nn.functional.cross_entropy(model(data.train.images[part]), data.train.labels[part]).backward()
+            optimizer.step()
+    assert all(torch.allclose(a, b, rtol=0, atol=0) for a, b in zip(ours.parameters(), model.parameters(), strict=True))
+
+
+def test_the_defaults_of_the_techniques_are_those_of_the_loop() -> None:
+    options = registry.parse("techniques", {"name": "train", "precision": "fp32", **OPTIONS}).fit_options()
+    assert equal(trained(network(), precision="fp32"), trained(network(), **options))
+
+
+def test_the_loss_is_taken_of_smoothed_and_mixed_targets() -> None:
+    seen: list[training.Batch] = []
+
+    def loss(logits: torch.Tensor, batch: training.Batch) -> torch.Tensor:
+        seen.append(batch)
+        by_hand = -(logits.log_softmax(1) * batch.targets).sum(1).mean()
+        assert torch.allclose(training.cross_entropy(logits, batch), by_hand, atol=1e-6)
+        return by_hand
+
+    trained(network(), loss=loss, augmentation=Augmentation(label_smoothing=0.3), precision="fp32")
+    for batch in seen:
+        expected = torch.full((16, 3), 0.1).scatter_(1, batch.labels.view(-1, 1), 0.8)
+        assert torch.allclose(batch.targets, expected)
+    seen.clear()
+    trained(network(), loss=loss, augmentation=Augmentation(mixup=1.0), precision="fp32")
+    assert any(not torch.equal(batch.targets, batch.targets.round()) for batch in seen)
+    assert all(torch.allclose(batch.targets.sum(1), torch.ones(16)) for batch in seen)
+
+
+def test_half_precision_trains_on_a_processor() -> None:
+    exact, half = (trained(network(), precision=precision) for precision in ("fp32", "fp16"))
+    assert all(p.dtype == torch.float32 and p.isfinite().all() for p in half.parameters())
+    assert not equal(exact, half)
+    assert all(torch.allclose(a, b, atol=0.02) for a, b in zip(exact.parameters(), half.parameters(), strict=True))
+
+
+def test_half_precision_keeps_gradients_that_it_cannot_write() -> None:
+    """Scaled by 2^-20 the gradients of the activations are below the smallest number of fp16, but for loss scaling."""
+
+    def small(logits: torch.Tensor, batch: training.Batch) -> torch.Tensor:
+        return training.cross_entropy(logits, batch) * 2.0**-20
+
+    before = network()
+    after = trained(before, precision="fp16", loss=small, weight_decay=0.0)
+    assert not torch.equal(before[0].weight, after[0].weight)
+
+
+def test_dropout_has_the_rate_of_the_stage_and_its_own_again_afterwards() -> None:
+    rates: list[float] = []
+
+    def penalty(model: nn.Module) -> torch.Tensor:
+        rates.append(model[3].p)
+        return torch.zeros(())
+
+    after = trained(network(), dropout=0.6, penalty=penalty)
+    assert set(rates) == {0.6} and after[3].p == 0.2
+    assert equal(trained(network(), dropout=0.2), trained(network()))
+    assert not equal(trained(network(), dropout=0.0), trained(network()))
+
+
+def test_dropout_is_refused_where_there_is_none() -> None:
+    with pytest.raises(BadInput, match=r"dropout needs a network with dropout layers, .* leave it empty"):
+        trained(nn.Sequential(nn.Flatten(), nn.Linear(36, 3)), dropout=0.5)
+
+
+def test_a_hole_as_large_as_the_image_is_refused() -> None:
+    with pytest.raises(BadInput, match="cutout of 6 pixels hides images of 6x6; choose a smaller side"):
+        trained(network(), augmentation=Augmentation(cutout=6))
 
 
 def test_learns_and_leaves_its_input_alone() -> None:
@@ -124,16 +230,6 @@ def test_threads_are_put_back() -> None:
         torch.set_num_threads(before)
 
 
-def test_shift_moves_by_at_most_two_pixels_and_flip_mirrors() -> None:
-    image = torch.zeros(64, 1, 9, 9)
-    image[:, :, 4, 3] = 1
-    moved = training.AUGMENTATIONS["shift"](image, torch.Generator().manual_seed(0))
-    rows, columns = moved.view(64, 81).argmax(1) // 9, moved.view(64, 81).argmax(1) % 9
-    assert set((rows - 4).tolist()) == {-2, -1, 0, 1, 2} == set((columns - 3).tolist())
-    mirrored = training.AUGMENTATIONS["flip_shift"](image, torch.Generator().manual_seed(0))
-    assert (mirrored.view(64, 81).argmax(1) % 9).max() == 7
-
-
 class Kept:
     """Keeps every state, as bytes; `State.tensors` are only lent."""
 
@@ -197,12 +293,21 @@ def run_of(
     return fitted.model, told
 
 
-@pytest.mark.parametrize(("augment", "precision"), [("none", "fp32"), ("shift", "bf16"), ("flip_shift", "auto")])
+@pytest.mark.parametrize(
+    ("augmentation", "precision"),
+    [
+        (Augmentation(), "fp32"),
+        (Augmentation("shift"), "bf16"),
+        (Augmentation("flip_shift"), "auto"),
+        (EVERYTHING, "fp32"),
+        (Augmentation(), "fp16"),
+    ],
+)
 def test_a_training_that_continues_ends_with_the_very_same_weights(
-    augment: str, precision: str, monkeypatch: pytest.MonkeyPatch
+    augmentation: Augmentation, precision: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(training, "REPORT_EVERY_S", -1.0)
-    options = {"augment": augment, "precision": precision}
+    options = {"augmentation": augmentation, "precision": precision}
     whole, steps = run_of(normalised(), None, **options)
     kept = Kept()
     with pytest.raises(Cancelled):
@@ -261,18 +366,132 @@ def test_a_training_that_is_over_is_not_done_again() -> None:
         lambda state: replace(state, tensors={n: t for n, t in state.tensors.items() if n != "step/0.bias"}),
     ],
 )
-def test_a_state_of_another_training_does_not_fit(change: Callable[[State], State]) -> None:
-    model = normalised()
-    optimizer = torch.optim.AdamW(model.parameters(), fused=True)
-    model(torch.randn(8, 1, 6, 6)).sum().backward()
-    optimizer.step()
-    generator = torch.Generator()
-    state = State(2, 4, 12, 0.5, training_state.capture(model, optimizer, generator))
+@pytest.mark.parametrize("best", [False, True])
+def test_a_state_of_another_training_does_not_fit(change: Callable[[State], State], best: bool) -> None:
+    this = begun(best=best)
+    this.model(torch.randn(8, 1, 6, 6)).sum().backward()
+    this.optimizer.step()
+    known = Best().or_now(this.model, 1, 0.5) if best else Best()
+    state = State(2, 4, 12, 0.5, training_state.capture(this, known))
     found = [
-        training_state.fits(known, normalised(), generator, epochs=4, steps_per_epoch=6)
-        for known in (state, change(state))
+        training_state.fits(given, begun(best=best), epochs=4, steps_per_epoch=6) for given in (state, change(state))
     ]
     assert found == [True, False]
+
+
+def begun(*, best: bool = False, precision: str = "fp32") -> Training:
+    model = normalised()
+    optimizer = torch.optim.AdamW(model.parameters(), fused=True)
+    return Training(model, optimizer, torch.Generator(), acceleration.scaler(precision, torch.device("cpu")), best)
+
+
+def test_a_state_fits_no_training_with_other_choices() -> None:
+    ways = [begun(), begun(best=True), begun(precision="fp16")]
+    for way in ways:
+        known = Best().or_now(way.model, 1, 0.5) if way.keeps_best else Best()
+        state = State(2, 4, 12, 0.5, training_state.capture(way, known))
+        fitting = [training_state.fits(state, other, epochs=4, steps_per_epoch=6) for other in ways]
+        assert fitting == [other is way for other in ways]
+
+
+class Judged:
+    """Says of each epoch what it was told to, and remembers the weights that it saw."""
+
+    def __init__(self, *accuracies: float) -> None:
+        self.accuracies, self.seen = list(accuracies), []
+
+    def __call__(self, model: nn.Module, precision: str) -> float:
+        self.seen.append({name: value.clone() for name, value in model.state_dict().items()})
+        return self.accuracies[len(self.seen) - 1]
+
+
+def stopped(judge: Judged, kept: Kept | None = None, **options: object) -> tuple[nn.Module, list[int]]:
+    model, told = run_of(normalised(), kept, validate=judge, **options)
+    return model, [step.epoch for step in told if step.accuracy_val is not None]
+
+
+@pytest.mark.parametrize(
+    ("accuracies", "patience", "epochs", "best"),
+    [
+        ([0.5, 0.7, 0.7, 0.6], 2, 4, 2),
+        ([0.5, 0.4, 0.3, 0.9], 2, 3, 1),
+        ([0.5, 0.4, 0.6, 0.5], 1, 2, 1),
+        ([0.5, 0.4, 0.6, 0.7], 3, 4, 4),
+        ([0.0, 0.0, 0.0, 0.0], 2, 3, 1),
+        ([0.5, 0.9, 0.8, 0.7], 0, 4, 4),
+    ],
+)
+def test_patience_ends_a_training_and_keeps_its_best_epoch(
+    accuracies: list[float], patience: int, epochs: int, best: int
+) -> None:
+    judge = Judged(*accuracies)
+    model, done = stopped(judge, patience=patience)
+    assert done == list(range(1, epochs + 1))
+    assert all(torch.equal(value, judge.seen[best - 1][name]) for name, value in model.state_dict().items())
+
+
+def test_patience_changes_no_weight_until_it_ends() -> None:
+    plain, patient = Judged(0.1, 0.2, 0.3, 0.4), Judged(0.1, 0.2, 0.3, 0.4)
+    assert equal(stopped(plain)[0], stopped(patient, patience=1)[0])
+
+
+@pytest.mark.parametrize("at", [1, 2, 3])
+def test_a_patient_training_continues_as_if_nothing_had_happened(at: int) -> None:
+    accuracies = [0.5, 0.7, 0.6, 0.6]
+    kept = Kept()
+    whole, _ = stopped(Judged(*accuracies), kept, patience=2)
+    assert list(kept.states) == [1, 2, 3, 4]
+    kept.at = at
+    again, done = stopped(Judged(*accuracies[at:]), kept, seed=99, patience=2)
+    assert kept.fitted == [True] and done == list(range(at + 1, 5))
+    assert equal(whole, again)
+
+
+def test_a_training_that_ended_early_is_over() -> None:
+    kept = Kept()
+    whole, done = stopped(Judged(0.5, 0.4, 0.4, 0.9), kept, patience=2)
+    assert done == [1, 2, 3] == list(kept.states)
+    assert not [name for name in load(kept.states[3][1]) if name.startswith(training_state.MOMENTS)]
+    kept.at = 3
+    again, done = stopped(Judged(), kept, seed=99, patience=2)
+    assert kept.fitted == [True] and done == []
+    assert equal(whole, again)
+
+
+def test_what_is_frozen_stays_bit_for_bit_and_costs_no_backward_pass() -> None:
+    model = normalised()
+    frozen = first(model, 2)
+    assert set(frozen.by_name) == {"0.weight", "0.bias", "1.weight", "1.bias"}
+    gradients: list[bool] = []
+
+    def penalty(network: nn.Module) -> torch.Tensor:
+        gradients.append(any(network.get_parameter(name).requires_grad for name in frozen.by_name))
+        return 1e-2 * sum(weight.abs().sum() for weight in network.parameters())
+
+    after = training.fit(
+        Candidate(model, (frozen,)),
+        blobs(),
+        generator=torch.Generator(),
+        report=lambda step: None,
+        penalty=penalty,
+        weight_decay=0.5,
+        **OPTIONS,
+    ).model
+    moved = {
+        name.partition(".")[0]
+        for name, value in after.state_dict().items()
+        if not torch.equal(value, model.state_dict()[name])
+    }
+    assert moved == {"3", "6"}, "neither weights nor statistics of the first two layers"
+    assert set(gradients) == {False} and all(p.requires_grad for p in after.parameters())
+    assert after.train()[1].training and not after.eval()[1].training
+
+
+def test_a_layer_that_was_replaced_is_no_longer_frozen() -> None:
+    model = network()
+    frozen = first(model, 1)
+    model[0] = nn.Sequential(model[0])
+    assert not torch.equal(trained(model, constraints=(frozen,))[0][0].weight, model[0][0].weight)
 
 
 def test_a_state_that_does_not_fit_is_left_alone() -> None:

@@ -45,7 +45,9 @@ def keys(spec: Spec, digest_of: Callable[[FunctionEntry], str], numerics: dict[s
             field: [keys(teacher.within(spec), digest_of, numerics)[-1] for teacher in among]
             for field, among in _teachers(entry).items()
         }
-        return {**canonical(entry), **inside, "version": entry.version}
+        content = entry.content_digest()
+        named = {} if content is None else {"content": content}
+        return {**canonical(entry), **inside, **named, "version": entry.version}
 
     given = {"model": identity(spec.model), "dataset": digest_of(spec.dataset), "seed": spec.seed, "numerics": numerics}
     stages = [identity(stage) for stage in spec.recipe]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Sequence
+from dataclasses import fields
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from pydantic import Field
@@ -28,6 +29,13 @@ class Technique(Entry):
     """Facts that hold afterwards."""
     takes: ClassVar[frozenset[Fact]] = frozenset()
     """Facts that no longer hold afterwards."""
+    teacher_may_differ: ClassVar[bool] = False
+    """Whether a teacher may see other images and know other classes."""
+
+    @property
+    def training_epochs(self) -> int:
+        """How often the step passes over the training images, all its trainings together; 0: it trains nothing."""
+        return sum(getattr(self, field, 0) for field in ("epochs", "sparse_epochs"))
 
     @abstractmethod
     def apply(self, candidate: Candidate, ctx: Context) -> Candidate:
@@ -47,29 +55,74 @@ class Technique(Entry):
 class Trains(Technique):
     """The fields that every technique that trains has in common, handed to ``ctx.fit`` as they are."""
 
+    later: ClassVar[frozenset[str]] = frozenset(
+        {"rotation", "cutout", "mixup", "label_smoothing", "dropout", "patience"}
+    )
+
     epochs: int = Field(5, ge=1, le=200, title="Epochs", description="passes over the training images")
     lr: float = Field(
         4e-3, gt=0, le=1, title="Peak learning rate", description="top of the one-cycle schedule of AdamW"
     )
     batch_size: int = Field(64, ge=1, le=4096, title="Batch size", description="images per optimizer step")
     weight_decay: float = Field(0.01, ge=0, le=1, title="Weight decay", description="decoupled, as in AdamW")
-    augment: Literal["none", "shift", "flip_shift"] = Field(
-        "none", title="Augmentation", description="random shifts by up to two pixels, with or without mirroring"
+    augment: Literal["none", "shift", "flip_shift", "flip"] = Field(
+        "none", title="Augmentation", description="random shifts by up to two pixels, mirroring, or both"
     )
-    precision: Literal["auto", "fp32", "bf16"] = Field(
+    rotation: float = Field(
+        0.0, ge=0, le=180, title="Rotation", description="degrees by which images turn at most, either way; 0: none"
+    )
+    cutout: int = Field(
+        0, ge=0, le=200, title="Cutout", description="side in pixels of a hole at a random place; 0: none"
+    )
+    mixup: float = Field(
+        0.0,
+        ge=0,
+        le=32,
+        title="Mixup",
+        description="alpha of the Beta distribution from which pairs of images and labels are mixed; 0: none",
+    )
+    label_smoothing: float = Field(
+        0.0, ge=0, le=0.9, title="Label smoothing", description="share of each label that is spread over all classes"
+    )
+    dropout: float | None = Field(
+        None,
+        ge=0,
+        le=0.9,
+        title="Dropout",
+        description="rate of every dropout layer in this stage; empty: the network's own rates",
+    )
+    patience: int = Field(
+        0,
+        ge=0,
+        le=200,
+        title="Patience",
+        description="training ends after so many epochs without a better validation accuracy, and the best epoch's "
+        "weights are kept; 0: never, and the last weights are",
+    )
+    precision: Literal["auto", "fp32", "bf16", "fp16"] = Field(
         "auto",
         title="Precision",
-        description="auto: bfloat16 where the processor computes it and the network gains by it",
+        description="auto: bfloat16 where the processor computes it and the network gains by it; fp16 scales the loss, "
+        "and is for graphics cards: on processors it is several times slower than fp32",
     )
+
+    @property
+    def changes_images(self) -> bool:
+        """Whether the network sees an image differently in every epoch; else a teacher is asked once about each."""
+        return self.augment != "none" or bool(self.rotation or self.cutout or self.mixup)
 
     def fit_options(self) -> dict[str, Any]:
         """Return the shared fields as keyword arguments of ``ctx.fit``."""
-        return {field: getattr(self, field) for field in Trains.model_fields}
+        from greenai_core.augmentation import Augmentation
+
+        chosen = {field: getattr(self, field) for field in Trains.model_fields}
+        augmentation = Augmentation(**{field.name: chosen.pop(field.name) for field in fields(Augmentation)})
+        return {**chosen, "augmentation": augmentation}
 
 
 def epochs_of(stage: Technique) -> int:
     """Return how often a stage passes over the training images; 0: it trains nothing."""
-    return sum(getattr(stage, field, 0) for field in ("epochs", "sparse_epochs"))
+    return stage.training_epochs
 
 
 class Deploys(Technique):

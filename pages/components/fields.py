@@ -8,33 +8,44 @@ from typing import Any
 import streamlit as st
 
 from greenai_core import forms
-from greenai_core.draft import Node
+from greenai_core.draft import Node, TeacherDraft
 from greenai_core.forms import Field
+from greenai_core.registry import names
+
+TEACHERS = ("teacher", "teachers")
+"""Fields that are forms of their own, below the others."""
+NOT_SET = "not set"
 
 
 def front(node: Node, varied: Collection[str] = ()) -> None:
     """Show the fields of an entry that one plays with: the first, and whatever a slider or a line of text can hold.
 
-    Those in `varied` (by the id of their variable) take their values from the sweep, and are only shown.
+    What all trainings have in common is not among them. Several teachers stand below them. Those in `varied` (by the id
+    of their variable) take their values from the sweep, and are only shown.
     """
     parts = forms.fields(node.kind, node.name)
     if shown := [part for part in parts if _in_front(part, parts)]:
         with st.grid(2, min_column_width=130, vertical_alignment="bottom"):
             for part in shown:
                 node.values[part.name] = _widget(part, node, varied)
+    for part in parts:
+        if part.widget == "teachers":
+            node.values[part.name] = _teachers(part, node)
 
 
 def more(node: Node, varied: Collection[str] = ()) -> None:
     """Show the other fields behind a click; for `varied` see `front`."""
     parts = forms.fields(node.kind, node.name)
-    if hidden := [part for part in parts if part.widget != "teacher" and not _in_front(part, parts)]:
+    if hidden := [part for part in parts if part.widget not in TEACHERS and not _in_front(part, parts)]:
         with st.popover("More", icon=":material/tune:", help="More settings", key=f"{node.uid}.more", type="tertiary"):
             for part in hidden:
                 node.values[part.name] = _widget(part, node, varied)
 
 
 def _in_front(part: Field, parts: Sequence[Field]) -> bool:
-    return part.widget in ("slider", "text", "switch") or (part is parts[0] and part.widget != "teacher")
+    if part is parts[0]:
+        return part.widget not in TEACHERS
+    return part.widget in ("slider", "text", "switch") and not part.common
 
 
 def _widget(part: Field, node: Node, varied: Collection[str]) -> Any:
@@ -62,11 +73,64 @@ def _widget(part: Field, node: Node, varied: Collection[str]) -> Any:
             key=key,
             help=help,
             disabled=varies,
-            placeholder="automatic" if part.optional else None,
+            placeholder=NOT_SET if part.optional else None,
         )
     if part.widget == "choice":
-        index = part.choices.index(value) if value in part.choices else 0
-        return st.selectbox(part.title, part.choices, index=index, key=key, help=help, disabled=varies)
+        offered = (NOT_SET, *part.choices) if part.optional else part.choices
+        index = offered.index(value) if value in offered else 0
+        chosen = st.selectbox(part.title, offered, index=index, key=key, help=help, disabled=varies)
+        return None if part.optional and chosen == NOT_SET else chosen
+    if part.widget == "choices":
+        return st.multiselect(
+            part.title, part.choices, value, key=key, help=help, disabled=varies, max_selections=part.most
+        )
     if part.widget == "switch":
         return st.toggle(part.title, bool(value), key=key, help=help, disabled=varies)
     return st.text_input(part.title, value or "", key=key, help=help, disabled=varies) or None
+
+
+def _teachers(part: Field, node: Node) -> list[dict[str, Any]]:
+    """Ask for several teachers: the model of each and the fields of its stages; return their JSON forms.
+
+    They are kept beside the draft, which holds what they say.
+    """
+    key = f"{node.uid}.{part.name}"
+    kept: list[TeacherDraft] = st.session_state.setdefault(key, [*map(TeacherDraft.of_json, node.values[part.name])])
+    st.caption(f"**{part.title}**: {part.help}")
+    for place, teacher in enumerate(kept, 1):
+        with st.expander(f"{place}. {teacher.model.name}", icon=":material/school:"):
+            _teacher(teacher)
+            st.button(
+                "Remove",
+                key=f"{teacher.uid}.delete",
+                icon=":material/delete:",
+                on_click=kept.remove,
+                args=(teacher,),
+                disabled=len(kept) <= max(1, part.least),
+            )
+    st.button(
+        "Add a teacher",
+        key=f"{key}.add",
+        icon=":material/add:",
+        on_click=_another,
+        args=(kept,),
+        disabled=part.most is not None and len(kept) >= part.most,
+    )
+    return [teacher.to_json() for teacher in kept]
+
+
+def _teacher(teacher: TeacherDraft) -> None:
+    known = names("models")
+    chosen = st.selectbox("Model", known, known.index(teacher.model.name), key=f"{teacher.uid}.model")
+    if chosen != teacher.model.name:
+        teacher.model = Node.of_json("models", {"name": chosen})
+    for each in (teacher.model, *teacher.stages):
+        if each.kind == "techniques":
+            st.markdown(forms.described(each.kind, each.name).title)
+        front(each)
+        more(each)
+
+
+def _another(kept: list[TeacherDraft]) -> None:
+    """Add a teacher like the last one."""
+    kept.append(TeacherDraft.of_json(kept[-1].to_json()))

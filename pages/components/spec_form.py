@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from functools import cache
 
 import streamlit as st
 
@@ -50,9 +51,9 @@ def stages(recipe: list[Node], owner: str, varied: Collection[str]) -> None:
     with st.container(horizontal=True, vertical_alignment="bottom"):
         choice = st.selectbox(
             "Add a stage",
-            names("techniques"),
+            _titles("techniques"),
             key=f"{owner}.add",
-            width=230,
+            width=330,
             format_func=_titles("techniques").__getitem__,
         )
         st.button("Add", key=f"{owner}.add-button", icon=":material/add:", on_click=_add, args=(recipe, choice))
@@ -88,7 +89,13 @@ def _heading(recipe: list[Node], index: int, node: Node, varied: Collection[str]
 def _teachers(node: Node, varied: Collection[str]) -> None:
     """Show the teacher of a stage that has one: a model and a recipe of its own, in the same widgets again."""
     for part in forms.fields(node.kind, node.name):
-        if part.widget == "teacher":
+        if part.widget != "teacher":
+            continue
+        if part.optional:
+            given = node.values[part.name]
+            wanted = st.toggle(part.title, given is not None, key=f"{node.uid}.{part.name}", help=part.help)
+            node.values[part.name] = (given or TeacherDraft.of_json(part.default)) if wanted else None
+        if node.values[part.name] is not None:
             _teacher(part, node.values[part.name], varied)
 
 
@@ -103,20 +110,25 @@ def _teacher(part: Field, teacher: TeacherDraft, varied: Collection[str]) -> Non
 
 def _entry(label: str, node: Node, key: str, width: int, varied: Collection[str] = ()) -> Node:
     """Ask which entry of a kind to use; another one starts from its defaults."""
+    titles = _titles(node.kind)
     chosen = st.selectbox(
         label,
-        names(node.kind),
-        index=names(node.kind).index(node.name),
+        titles,
+        index=[*titles].index(node.name),
         key=key,
         width=width,
         disabled=key in varied,
-        format_func=_titles(node.kind).__getitem__,
+        format_func=titles.__getitem__,
     )
     return node if chosen == node.name else Node.of_json(node.kind, {"name": chosen})
 
 
+@cache
 def _titles(kind: Kind) -> dict[str, str]:
-    return {name: forms.described(kind, name).title for name in names(kind)}
+    """Return what entries are called here, family by family."""
+    known = {name: forms.described(kind, name) for name in names(kind)}
+    ordered = sorted(known, key=lambda name: (known[name].family, known[name].title))
+    return {name: f"{known[name].title} ({known[name].family})" for name in ordered}
 
 
 def _add(recipe: list[Node], name: str) -> None:

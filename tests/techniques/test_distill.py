@@ -35,4 +35,6 @@ def test_loss_is_hintons(alpha: float, temperature: float, augment: str) -> None
     q = F.softmax(logits / temperature, 1)
     kl = (p * (p.log() - q.log())).sum(1).mean()
     expected = alpha * temperature**2 * kl + (1 - alpha) * F.cross_entropy(logits, labels[index])
-    assert torch.allclose(losses[0](logits, Batch(images[index], labels[index], index)), expected, atol=1e-5)
+    assert torch.allclose(
+        losses[0](logits, Batch(images[index], labels[index], index, labels[index])), expected, atol=1e-5
+    )

@@ -8,7 +8,6 @@ from torch import nn
 
 from greenai_core import checkpoint, registry
 from greenai_core.candidate import Candidate
-from greenai_core.constraints import Mask
 from greenai_core.errors import BadInput
 from greenai_core.export import export_onnx, parity
 from greenai_core.metrics import macs, predicted_size_bytes
@@ -94,14 +93,3 @@ def test_what_would_grow_is_refused() -> None:
         factored({"name": "svd_factorization", "ratio": 1.0}, model("mlp_student"))
     with pytest.raises(BadInput, match="tucker_factorization finds no Conv2d layer"):
         factored({"name": "tucker_factorization"}, model("mlp_student"))
-
-
-def test_constraints_on_layers_that_are_gone_go_with_them() -> None:
-    network = model("mnist_cnn")
-    gone, kept = (
-        Mask({name: torch.ones_like(network.get_parameter(name)).bool()}) for name in ("fc1.weight", "conv1.weight")
-    )
-    after = applied(
-        registry.parse("techniques", {"name": "svd_factorization"}), Candidate(network, (gone, kept)), GREY, 10
-    )
-    assert after.constraints == (kept,)

@@ -12,7 +12,6 @@ from greenai_core.candidate import Candidate
 from greenai_core.constraints import Mask
 from greenai_core.context import Context, Data, Images
 from greenai_core.errors import BadInput
-from greenai_core.techniques.structured_pruning.l1_channel_pruning import cut
 
 
 def model(name: str, shape: tuple[int, int, int] = (1, 28, 28)) -> torch.nn.Module:
@@ -25,6 +24,10 @@ def apply(technique: dict[str, object], network: torch.nn.Module, constraints: t
     data = Data(image, image, (1, 28, 28), 10)
     context = Context(data, lambda candidate, **options: candidate, lambda teacher: network, torch.Generator())
     return registry.parse("techniques", technique).apply(Candidate(network, constraints), context)
+
+
+def cut(network: torch.nn.Module, sparsity: float) -> torch.nn.Module:
+    return apply({"name": "l1_channel_pruning", "sparsity": sparsity}, network).model
 
 
 def count(network: torch.nn.Module) -> int:
@@ -53,12 +56,12 @@ def test_cut_network_equals_the_masked_one(sparsity: float) -> None:
             layer.weight[removed] = 0
             layer.bias[removed] = 0
         images = torch.randn(8, 1, 28, 28)
-        assert torch.allclose(cut(network, sparsity, (1, 28, 28))(images), masked(images), atol=1e-5)
+        assert torch.allclose(cut(network, sparsity)(images), masked(images), atol=1e-5)
 
 
 def test_mobilenet_is_cut_through_its_residuals_and_still_learns() -> None:
     network = model("mobilenet_v3_small")
-    smaller = cut(network, 0.6, (1, 28, 28))
+    smaller = cut(network, 0.6)
     assert count(smaller) < 0.3 * count(network)
     smaller.train()(torch.randn(4, 1, 28, 28)).sum().backward()
     assert all(parameter.grad is not None for parameter in smaller.parameters())
@@ -71,28 +74,7 @@ def test_channel_pruning_refuses_a_network_without_convolutions() -> None:
 
 def test_dropout_follows_the_connections_that_are_left() -> None:
     before = model("mnist_cnn")
-    after = cut(before, 0.95, (1, 28, 28))
+    after = cut(before, 0.95)
     left = after.fc1.weight.numel() / before.fc1.weight.numel()
     assert after.dropout2.p == pytest.approx(before.dropout2.p * math.sqrt(left))
     assert after.dropout1.p < before.dropout1.p
-
-
-@pytest.mark.parametrize("sparsity", [0.0, 0.25, 0.5, 0.9])
-def test_magnitude_pruning_removes_exactly_the_smallest(sparsity: float) -> None:
-    network = model("mlp_student")
-    after = apply({"name": "magnitude_pruning", "sparsity": sparsity}, network).model
-    weights = torch.cat([p.flatten() for name, p in network.named_parameters() if name.endswith("weight")]).abs()
-    left = torch.cat([p.flatten() for name, p in after.named_parameters() if name.endswith("weight")])
-    assert int((left == 0).sum()) == math.floor(len(weights) * sparsity)
-    if sparsity:
-        assert weights[left == 0].max() <= weights[left != 0].min()
-
-
-@pytest.mark.parametrize(("before", "again"), [(0.5, 0.8), (0.8, 0.5)])
-def test_magnitude_pruning_again_keeps_what_was_removed(before: float, again: float) -> None:
-    once = apply({"name": "magnitude_pruning", "sparsity": before}, model("mlp_student"))
-    moved = [parameter.data.add_(1e-3) for parameter in once.model.parameters()]  # as training would
-    assert moved
-    twice = apply({"name": "magnitude_pruning", "sparsity": again}, once.model, once.constraints)
-    (first,), (second,) = once.constraints, twice.constraints
-    assert all(not (second.by_name[name] & ~first.by_name[name]).any() for name in first.by_name)

@@ -76,6 +76,4 @@ class LowRank(Technique):
         for name, part in smaller.items():
             owner, _, leaf = name.rpartition(".")
             setattr(model.get_submodule(owner), leaf, part)
-        left = dict(model.named_parameters())
-        held = tuple(constraint for constraint in candidate.constraints if constraint.by_name.keys() <= left.keys())
-        return replace(candidate, model=model, constraints=held)
+        return replace(candidate, model=model)

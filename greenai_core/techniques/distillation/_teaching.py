@@ -1,0 +1,66 @@
+"""What distillations have in common: fields, a base class, and asking a teacher; nothing here imports torch."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Annotated, ClassVar
+
+from pydantic import Field
+
+from greenai_core.facts import Fact
+from greenai_core.spec import Teacher
+from greenai_core.techniques._base import Trains
+
+if TYPE_CHECKING:
+    import torch
+
+    from greenai_core.context import Context
+    from greenai_core.training import Batch
+
+    Ask = Callable[[torch.Tensor], torch.Tensor]
+    """What a teacher says of images (B, C, H, W): one row for each, (B, ...)."""
+    Answers = Callable[[Batch], torch.Tensor]
+    """What a teacher says of the images of a batch."""
+
+ASKED_AT_ONCE = 1000
+"""Images; more would not fit beside the maps of a large teacher."""
+
+Temperature = Annotated[
+    float,
+    Field(ge=1, le=20, title="Temperature", description="divides the logits of teacher and student; higher is softer"),
+]
+Alpha = Annotated[
+    float, Field(ge=0, le=1, title="Alpha", description="weight of the soft loss; the labels get the rest")
+]
+
+
+def a_teacher(model: str) -> Teacher:
+    """Return the teacher that a form begins with: so named a model, trained from random weights."""
+    return Teacher.model_validate({"model": {"name": model}, "recipe": [{"name": "train"}]})
+
+
+class Distils(Trains):
+    """A technique that trains on what teachers say; it may follow a cut, whose constraints are kept."""
+
+    needs: ClassVar[frozenset[Fact]] = frozenset({"float_weights"})
+    gives: ClassVar[frozenset[Fact]] = frozenset({"trained"})
+
+    def answers(self, ask: Ask, ctx: Context) -> Answers:
+        """Return what `ask` answers about each batch; asked here, once, where an image is the same in every epoch."""
+        import torch
+
+        silent = torch.no_grad()(ask)
+        if self.changes_images:
+            return lambda batch: silent(batch.images)
+        once = torch.cat([silent(part) for part in ctx.data.train.images.split(ASKED_AT_ONCE)])
+        return lambda batch: once[batch.index]
+
+
+class Taught(Distils):
+    """A distillation with one teacher."""
+
+    teacher: Teacher = Field(
+        default_factory=lambda: a_teacher("mnist_cnn"),
+        title="Teacher",
+        description="model and recipe of the teacher; data set and seed are those of the run unless stated",
+    )

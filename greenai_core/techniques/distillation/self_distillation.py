@@ -1,0 +1,69 @@
+"""Teach a new network of the same shape with the trained one."""
+
+from __future__ import annotations
+
+import copy
+from typing import TYPE_CHECKING, ClassVar
+
+from pydantic import Field
+
+from greenai_core.facts import Fact
+from greenai_core.techniques.distillation._teaching import Alpha, Distils, Temperature
+
+if TYPE_CHECKING:
+    from torch import nn
+
+    from greenai_core.candidate import Candidate
+    from greenai_core.context import Context
+
+__all__ = ["SelfDistillation"]
+
+
+class SelfDistillation(Distils):
+    """Self-distillation: the trained network teaches a new one of its own shape, which teaches the next.
+
+    The last generation is kept. It has the size and the speed of the first, and is often the more accurate one; it
+    costs a training for each generation. Each begins with fresh random weights, as in the paper. So it does after
+    pruning, too: layers keep the widths that were left to them and weights that were removed stay removed, but the
+    values of those that were kept are forgotten. Where few single weights are left they are hard to train from scratch:
+    there distil from the dense network instead. The loss is that of `distill`.
+
+    Family: distillation
+    Source: born-again networks, Furlanello et al. 2018, https://arxiv.org/abs/1805.04770
+    """
+
+    needs: ClassVar[frozenset[Fact]] = frozenset({"trained", "float_weights"})
+
+    epochs: int = Field(5, ge=1, le=200, title="Epochs", description="passes over the training images, per generation")
+    generations: int = Field(1, ge=1, le=10, title="Generations", description="networks that are trained one by one")
+    temperature: Temperature = 1.0
+    alpha: Alpha = 0.5
+
+    @property
+    def training_epochs(self) -> int:
+        """Passes over the training images of all generations."""
+        return self.generations * self.epochs
+
+    def apply(self, candidate: Candidate, ctx: Context) -> Candidate:
+        """Train one generation after the other."""
+        from greenai_core.techniques.distillation._soft import soft_and_hard, soften
+
+        for _ in range(self.generations):
+            teacher = copy.deepcopy(candidate.model).eval()
+            answers = self.answers(soften(teacher, self.temperature), ctx)
+            loss = soft_and_hard(answers, self.temperature, self.alpha)
+            candidate = ctx.fit(_reborn(candidate), **self.fit_options(), loss=loss)
+        return candidate
+
+
+def _reborn(candidate: Candidate) -> Candidate:
+    """Return a copy with fresh weights, as torch draws them for each layer, that keeps the constraints."""
+    from dataclasses import replace
+
+    model: nn.Module = copy.deepcopy(candidate.model)
+    for layer in model.modules():
+        if reset := getattr(layer, "reset_parameters", None):
+            reset()
+    for constraint in candidate.constraints:
+        constraint.project(model)
+    return replace(candidate, model=model)

@@ -1,0 +1,81 @@
+"""Train with an L1 penalty, then drop the weights that have become small."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from pydantic import Field
+
+from greenai_core.techniques.sparse_training._sparse import TrainsSparsely
+from greenai_core.techniques.unstructured_pruning._gradual import SCOPE, Scope
+
+if TYPE_CHECKING:
+    import torch
+    from torch import nn
+
+    from greenai_core.candidate import Candidate
+    from greenai_core.context import Context
+
+__all__ = ["L1Regularisation"]
+
+
+class L1Regularisation(TrainsSparsely):
+    """L1 regularisation: train with the L1 norm of the weights in the loss, then set the smallest ones to zero.
+
+    The penalty draws weights towards zero while the network learns to do without them, so that the cut at the end
+    costs little; without it, that is magnitude_pruning. With groups of channels the penalty is the group lasso, the
+    sum of sqrt(n) times the L2 norm of each group of n weights. The tensors keep their shape: the plain file and the
+    time stay what they were, only a compressed file shrinks. Later training keeps the zeros. A preview counts
+    `sparsity` exactly; what `threshold` removes beyond that depends on training.
+
+    Family: sparse training
+    Source: Tibshirani 1996, https://doi.org/10.1111/j.2517-6161.1996.tb02080.x; of channels: Wen et al. 2016,
+        https://arxiv.org/abs/1608.03665
+    """
+
+    l1: float = Field(1e-5, ge=0, le=1, title="L1 weight", description="weight of the penalty in the loss")
+    sparsity: float = Field(
+        0.8, ge=0, le=0.99, title="Sparsity", description="fraction of the weights or groups that become zero at least"
+    )
+    threshold: float = Field(
+        0.0,
+        ge=0,
+        le=1,
+        title="Threshold",
+        description="what is smaller than this (of a group: the mean magnitude) becomes zero as well",
+    )
+    scope: Scope = Field("global", title="Scope", description=SCOPE)
+
+    def apply(self, candidate: Candidate, ctx: Context) -> Candidate:
+        """Train with the penalty, then mask what is small."""
+        from greenai_core.techniques.unstructured_pruning import _masking
+
+        names = tuple(self.weights(candidate.model))
+        norm = _group_norm if self.group == "channel" else _norm
+
+        def penalty(model: nn.Module) -> torch.Tensor:
+            return self.l1 * norm([model.get_parameter(name) for name in names])
+
+        trained = ctx.fit(candidate, **self.fit_options(), penalty=penalty)
+        weights = self.weights(trained.model)
+        number = _masking.channels if self.group == "channel" else _masking.singles
+        groups = {name: number(weight) for name, weight in weights.items()}
+        magnitudes = {name: weight.abs() for name, weight in weights.items()}
+        pruned = _masking.prune(trained, groups, magnitudes, self.sparsity, self.scope)
+        means = {name: _masking.means(groups[name], magnitude) for name, magnitude in magnitudes.items()}
+        return _masking.masked(pruned, {name: (means[name] >= self.threshold)[groups[name]] for name in names})
+
+
+def _norm(weights: list[torch.Tensor]) -> torch.Tensor:
+    """Return the sum of magnitudes."""
+    import torch
+
+    return torch.stack([weight.abs().sum() for weight in weights]).sum()
+
+
+def _group_norm(weights: list[torch.Tensor]) -> torch.Tensor:
+    """Return the sum over output channels of sqrt(n) times the L2 norm of their n weights."""
+    import torch
+
+    rows = [weight.flatten(1) for weight in weights]
+    return torch.stack([row.shape[1] ** 0.5 * row.norm(dim=1).sum() for row in rows]).sum()
