@@ -8,8 +8,9 @@ from dataclasses import dataclass
 
 import psutil
 
+from greenai_core.energy.charged import CLOCK
 from greenai_core.energy.sources._base import PowerSource, Reading
-from greenai_core.energy.sources.cputime import cpu_s_between, tree_cpu_s
+from greenai_core.energy.sources.cputime import tree_cpu_s
 
 _ELSEWHERE = ("idle", "iowait", "steal", "guest", "guest_nice")
 """Times that are not this machine's own work; user and nice hold the guests already."""
@@ -20,7 +21,7 @@ class Edge:
     """Every counter at one instant: wall clock, own and all CPU-seconds, core-seconds stolen, and the sources."""
 
     wall_s: float
-    cpu: Reading
+    cpu_s: float
     busy_s: float
     steal_s: float | None
     readings: tuple[Reading, ...]
@@ -38,32 +39,28 @@ class Span:
 
 def opening(sources: Sequence[PowerSource]) -> Edge:
     """Read the first edge of a window, the sources last: what reading costs is not charged to the window."""
-    busy_s, steal_s = _machine()
-    began_s, ended_s = tree_cpu_s()
-    wall_s = time.perf_counter()
-    readings, cost_s = _read(sources)
-    return Edge(wall_s, (began_s, ended_s + cost_s), busy_s, steal_s, readings)
+    with CLOCK.stopped():
+        busy_s, steal_s = _machine()
+        cpu_s, wall_s = tree_cpu_s(), time.perf_counter()
+        return Edge(wall_s, cpu_s, busy_s, steal_s, _read(sources))
 
 
 def closing(sources: Sequence[PowerSource]) -> Edge:
     """Read the last edge of a window, the sources first."""
-    readings, cost_s = _read(sources)
-    wall_s = time.perf_counter()
-    began_s, ended_s = tree_cpu_s()
-    return Edge(wall_s, (began_s - cost_s, ended_s), *_machine(), readings)
+    with CLOCK.stopped():
+        readings = _read(sources)
+        return Edge(time.perf_counter(), tree_cpu_s(), *_machine(), readings)
 
 
 def between(start: Edge, end: Edge) -> Span:
     """Return what passed; CPU-seconds of others are those of the machine less our own."""
-    cpu_s = max(0.0, cpu_s_between(start.cpu, end.cpu))
+    cpu_s = max(0.0, end.cpu_s - start.cpu_s)
     stolen = None if start.steal_s is None or end.steal_s is None else end.steal_s - start.steal_s
     return Span(end.wall_s - start.wall_s, cpu_s, max(0.0, end.busy_s - start.busy_s - cpu_s), stolen)
 
 
-def _read(sources: Sequence[PowerSource]) -> tuple[tuple[Reading, ...], float]:
-    """Read every source; also returns the CPU-seconds that took: milliseconds where there are children to look for."""
-    began_s = time.process_time()
-    return tuple(source.read() for source in sources), time.process_time() - began_s
+def _read(sources: Sequence[PowerSource]) -> tuple[Reading, ...]:
+    return tuple(source.read() for source in sources)
 
 
 def _machine() -> tuple[float, float | None]:

@@ -15,6 +15,7 @@ from greenai_core.wording import number
 from pages.components import badge, refusal
 
 SIZES = ("params", "nonzero_params", "macs", "size_bytes")
+LATER = "not known before training"
 
 
 def price_tag(draft: Draft, *, again: bool) -> dict[str, Any] | None:
@@ -56,7 +57,9 @@ def _metrics(before: Mapping[str, int | None], after: Mapping[str, int | None]) 
             st.metric(
                 figure.title,
                 figure.text(now),
-                f"{units.change(now, once)} from {figure.text(once)}" if now is not None and once is not None else None,
+                f"{units.change(now, once)} from {figure.text(once)}"
+                if now is not None and once is not None
+                else LATER,
                 delta_color="inverse" if known and now != once else "off",
                 border=True,
                 height="stretch",

@@ -41,6 +41,10 @@ def subject(draft: Draft) -> None:
         fields.more(node, varied)
 
 
+USUAL_NEXT = "fine_tune"
+"""What stands in the list of stages at first."""
+
+
 def stages(recipe: list[Node], owner: str, varied: Collection[str]) -> None:
     """Ask for the stages of a recipe, in order; `owner` names the recipe's own widgets, `varied` see `fields.front`."""
     for index, node in enumerate(recipe):
@@ -49,12 +53,14 @@ def stages(recipe: list[Node], owner: str, varied: Collection[str]) -> None:
             fields.front(node, varied)
             _teachers(node, varied)
     with st.container(horizontal=True, vertical_alignment="bottom"):
+        offered = _by_family("techniques")
         choice = st.selectbox(
             "Add a stage",
-            _titles("techniques"),
+            offered,
+            index=[*offered].index(USUAL_NEXT),
             key=f"{owner}.add",
             width=330,
-            format_func=_titles("techniques").__getitem__,
+            format_func=offered.__getitem__,
         )
         st.button("Add", key=f"{owner}.add-button", icon=":material/add:", on_click=_add, args=(recipe, choice))
 
@@ -110,22 +116,21 @@ def _teacher(part: Field, teacher: TeacherDraft, varied: Collection[str]) -> Non
 
 def _entry(label: str, node: Node, key: str, width: int, varied: Collection[str] = ()) -> Node:
     """Ask which entry of a kind to use; another one starts from its defaults."""
-    titles = _titles(node.kind)
     chosen = st.selectbox(
         label,
-        titles,
-        index=[*titles].index(node.name),
+        names(node.kind),
+        index=names(node.kind).index(node.name),
         key=key,
         width=width,
         disabled=key in varied,
-        format_func=titles.__getitem__,
+        format_func=lambda name: forms.described(node.kind, name).title,
     )
     return node if chosen == node.name else Node.of_json(node.kind, {"name": chosen})
 
 
 @cache
-def _titles(kind: Kind) -> dict[str, str]:
-    """Return what entries are called here, family by family."""
+def _by_family(kind: Kind) -> dict[str, str]:
+    """Return what entries are called in a long list, family by family."""
     known = {name: forms.described(kind, name) for name in names(kind)}
     ordered = sorted(known, key=lambda name: (known[name].family, known[name].title))
     return {name: f"{known[name].title} ({known[name].family})" for name in ordered}

@@ -35,8 +35,8 @@ def meter() -> EnergyMeter:
 
 def edges(monkeypatch: pytest.MonkeyPatch, *, joules: float, wall_s: float, busy_s: float) -> None:
     """Let a calibration see this, whatever the machine is doing."""
-    monkeypatch.setattr("greenai_core.energy.edge.opening", lambda _: Edge(0.0, (0.0, 0.0), 0.0, None, ((0.0,),)))
-    last = Edge(wall_s, (0.0, 0.0), busy_s, None, ((joules,),))
+    monkeypatch.setattr("greenai_core.energy.edge.opening", lambda _: Edge(0.0, 0.0, 0.0, None, ((0.0,),)))
+    last = Edge(wall_s, 0.0, busy_s, None, ((joules,),))
     monkeypatch.setattr("greenai_core.energy.edge.closing", lambda _: last)
 
 

@@ -118,7 +118,7 @@ def test_gates_close_where_weights_do_not_pay(group: str, data: Data) -> None:
     )
     assert zeros(free.model) < 0.1 * 936 and zeros(priced.model) > 0.2 * 936 * (group == "weight")
     assert zeros(priced.model) > zeros(free.model)
-    assert accuracy(priced.model, data) > 0.9
+    assert accuracy(priced.model, data) > (0.9 if group == "weight" else 0.7), "a third is chance; one channel is left"
     (mask,) = priced.constraints
     assert all(torch.equal(priced.model.get_parameter(n) != 0, keep) for n, keep in mask.by_name.items())
     if group == "channel":

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import sys
-import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 import psutil
 
+from greenai_core.energy.charged import CLOCK
 from greenai_core.energy.sources._base import Component, Probe, Reading, Scope
 from greenai_core.record import EnergyKind
 
@@ -51,32 +51,26 @@ class CpuTime:
 
     def read(self) -> Reading:
         """Read the CPU-seconds of the process tree, see `tree_cpu_s`."""
-        return tree_cpu_s()
+        return (tree_cpu_s(),)
 
     def joules(self, before: Reading, after: Reading) -> float | None:
         """Return CPU-seconds x watts; None if the count went back, as it does when a child leaves the tree."""
-        cpu_s = cpu_s_between(before, after)
+        cpu_s = after[0] - before[0]
         return cpu_s * self.w_per_core if cpu_s >= 0 else None
 
 
-def tree_cpu_s() -> tuple[float, float]:
+def tree_cpu_s() -> float:
     """Return the CPU-seconds (user and system) of this process, its finished children and its living descendants.
 
-    Two values: with this process as it was when the reading began, and when it ended. Looking for children can cost
-    as much as a small piece of work; a window lasts from the end of its first reading to the beginning of its last.
-    Where the operating system does not hand on the time of finished children (Windows), they are missing.
+    What readings take is left out, see `greenai_core.energy.charged`. Where the operating system does not hand on the
+    time of finished children (Windows), they are missing.
     """
-    began = time.process_time()
-    while True:
-        finished = _finished_children_cpu_s()
-        living = _living_children_cpu_s()
-        if finished == _finished_children_cpu_s():  # else a child ended in between and is in neither sum, or in both
-            return began + finished + living, time.process_time() + finished + living
-
-
-def cpu_s_between(before: Reading, after: Reading) -> float:
-    """Return the CPU-seconds between two readings of `tree_cpu_s`, without what the readings themselves cost."""
-    return after[0] - before[1]
+    with CLOCK.stopped():
+        while True:
+            finished = _finished_children_cpu_s()
+            living = _living_children_cpu_s()
+            if finished == _finished_children_cpu_s():  # else a child ended in between: in neither sum, or in both
+                return CLOCK.cpu_s() + finished + living
 
 
 def _finished_children_cpu_s() -> float:

@@ -8,8 +8,9 @@ import time
 
 import pytest
 
+from greenai_core.energy import charged
 from greenai_core.energy.sources import cputime
-from greenai_core.energy.sources.cputime import CpuTime, cpu_s_between, tree_cpu_s
+from greenai_core.energy.sources.cputime import CpuTime, tree_cpu_s
 from tests.energy.workload import work
 
 CHILD = "import sys\nsum(i * i for i in range(3_000_000))\nprint('done', flush=True)\nsys.stdin.read()"
@@ -34,11 +35,27 @@ def test_reading_is_not_charged_to_the_window(monkeypatch: pytest.MonkeyPatch) -
         return 0.0
 
     monkeypatch.setattr(cputime, "_living_children_cpu_s", slow_look)
-    monkeypatch.setattr(cputime.time, "process_time", lambda: clock)
+    for name in ("process_time", "thread_time"):
+        monkeypatch.setattr(charged.time, name, lambda: clock)
+    monkeypatch.setattr(cputime, "CLOCK", charged._Clock())
     source = CpuTime(4.0)
     before = source.read()
     clock += 2.0
+    source.read()  # of a window within, or of another thread
     assert source.joules(before, source.read()) == pytest.approx(4.0 * 2.0)
+
+
+def test_what_others_do_while_one_thread_reads_is_charged(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The clock of the process goes on for the other threads."""
+    clocks = {"process_time": 10.0, "thread_time": 1.0}
+    monkeypatch.setattr(charged.time, "process_time", lambda: clocks["process_time"])
+    monkeypatch.setattr(charged.time, "thread_time", lambda: clocks["thread_time"])
+    clock = charged._Clock()
+    with clock.stopped():
+        clocks["thread_time"] += 0.25
+        clocks["process_time"] += 0.25 + 0.5
+        assert clock.cpu_s() == pytest.approx(10.5)
+    assert clock.cpu_s() == pytest.approx(10.5)
 
 
 def test_children_count_while_they_live_and_after_they_end() -> None:
@@ -49,15 +66,15 @@ def test_children_count_while_they_live_and_after_they_end() -> None:
     ) as child:
         assert child.stdout is not None
         child.stdout.readline()
-        living = cpu_s_between(before, tree_cpu_s()) - (time.process_time() - own)
+        living = tree_cpu_s() - before - (time.process_time() - own)
         child.communicate()
-    ended = cpu_s_between(before, tree_cpu_s()) - (time.process_time() - own)
+    ended = tree_cpu_s() - before - (time.process_time() - own)
     assert living > 0.05
     assert ended == pytest.approx(living, abs=0.1)
 
 
 def test_a_count_that_goes_back_is_unknown() -> None:
-    assert CpuTime(4.0).joules((5.0, 5.0), (4.0, 4.0)) is None
+    assert CpuTime(4.0).joules((5.0,), (4.0,)) is None
 
 
 def test_probe_says_what_is_assumed() -> None:
