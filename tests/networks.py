@@ -7,9 +7,12 @@ from collections import OrderedDict
 import torch
 from torch import nn
 
-from greenai_core.registry import entry
+from greenai_core.facts import NETWORK
+from greenai_core.registry import entry, names
 
 GREY = (1, 28, 28)
+NAMES = tuple(name for name in names("models") if entry("models", name).facts == NETWORK)
+"""Every registered model that is a network."""
 
 
 def model(name: str, input_shape: tuple[int, int, int] = GREY) -> nn.Module:

@@ -16,12 +16,11 @@ from greenai_core.facts import NETWORK
 from greenai_core.registry import FunctionEntry
 from greenai_core.runtime import predictor
 from greenai_core.techniques._base import Technique
+from tests import networks
 
 EVERY = [(kind, name) for kind in registry.KINDS for name in registry.names(kind)]
 TECHNIQUES = registry.names("techniques")
 ENTRY = registry.parse("models", {"name": "resnet20", "depth": 1, "width": 0.5})
-MODELS = registry.names("models")
-NETWORKS = [name for name in MODELS if registry.entry("models", name).facts == NETWORK]
 
 
 def tiny_data(channels: int = 1, side: int = 12, classes: int = 3) -> Data:
@@ -130,7 +129,7 @@ def test_facts_are_consistent(name: str) -> None:
     assert not cls.gives & cls.takes
 
 
-@pytest.mark.parametrize("name", NETWORKS)
+@pytest.mark.parametrize("name", networks.NAMES)
 @pytest.mark.parametrize("shape", [(1, 28, 28), (3, 32, 32)])
 def test_network_learns_and_survives_a_checkpoint(name: str, shape: tuple[int, int, int]) -> None:
     entry = registry.parse("models", {"name": name})

@@ -198,11 +198,11 @@ def test_a_preview_counts_what_the_run_will_count(case: Case) -> None:
     assert count(untrained.applied(stage, Candidate(case.before), SHAPE, CLASSES).model) == count(case.after)
 
 
-@pytest.mark.parametrize("name", ["lenet5", "resnet20"])
-@pytest.mark.parametrize("criterion", CRITERIA)
+@pytest.mark.parametrize(
+    ("criterion", "name"),
+    [*((each, "resnet20") for each in CRITERIA), *((each, "lenet5") for each in CRITERIA if each != "bn_scale")],
+)
 def test_every_criterion_cuts_as_much(criterion: str, name: str) -> None:
-    if (criterion, name) == ("bn_scale", "lenet5"):
-        pytest.skip("nothing normalises")
     before = built(name)
     after = applied(f"{criterion}_channel_pruning", before, sparsity=SPARSITY)
     assert count(after) == count(applied("l1_channel_pruning", before, sparsity=SPARSITY))
