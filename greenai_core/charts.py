@@ -27,6 +27,8 @@ FADED, SMALL, LARGE = 0.7, 8, 13
 MIN_MARKS = 3
 MANY_POINTS = 1500
 """From here on points are drawn by the graphics card."""
+NAMES_IN_A_ROW, LEGEND_ROW = 5, 25
+"""Of a legend above a chart: about so many names a row, and the height of a row; the plot keeps its own."""
 
 ColourBy = Literal["technique", "model"]
 
@@ -86,7 +88,7 @@ def trade_off(view: View, *, by: ColourBy, rim: str, published: pd.DataFrame | N
         )
     drawn.update_layout(
         **_LAYOUT,
-        height=460,
+        height=460 + LEGEND_ROW * max(0, len(looks) // NAMES_IN_A_ROW - 1),
         hovermode="closest",
         dragmode="select",
         uirevision=view.front.id,
@@ -254,22 +256,28 @@ def _hover(row: dict[str, Any], view: View) -> str:
 
 
 def _looks(by: ColourBy, shown: Sequence[str]) -> dict[str, dict[str, Any]]:
-    """Give every name a colour of its own and the shape of its family, the same in every chart."""
+    """Give every family a shape and each of its names a colour, the same in every chart.
+
+    Where a family has more names than there are colours, the shapes of the others are open.
+    """
     known = ("dense", *names("techniques")) if by == "technique" else names("models")
-    order = [*known, *sorted(set(shown) - set(known))]
-    families = list(dict.fromkeys(_family(by, name) for name in order))
+    families: dict[str, list[str]] = {}
+    for name in (*known, *sorted(set(shown) - set(known))):
+        families.setdefault(_family(by, name), []).append(name)
     return {
         name: {
-            "color": OKABE_ITO[index % len(OKABE_ITO)],
-            "symbol": SHAPES[families.index(_family(by, name)) % len(SHAPES)],
+            "color": OKABE_ITO[(place + 3 * index) % len(OKABE_ITO)],
+            "symbol": SHAPES[index % len(SHAPES)] + ("-open" if place >= len(OKABE_ITO) else ""),
         }
-        for index, name in enumerate(order)
-        if name in set(shown)
+        for index, members in enumerate(families.values())
+        for place, name in enumerate(members)
+        if name in shown
     }
 
 
 def _family(by: ColourBy, name: str) -> str:
     kind: Literal["techniques", "models"] = "techniques" if by == "technique" else "models"
-    if name not in names(kind):
+    known = "train" if name == "dense" else name
+    if known not in names(kind):
         return name
-    return re.sub(r"\W+", " ", entry(kind, name).describe()["family"]) or name
+    return re.sub(r"\W+", " ", entry(kind, known).describe()["family"]) or name

@@ -7,7 +7,7 @@ import pandas as pd
 import plotly.graph_objects as go
 import pytest
 
-from greenai_core import charts
+from greenai_core import charts, registry
 from greenai_core.analysis import compare, published
 from greenai_core.analysis.explore import COSTS, Filters, View, view
 from greenai_core.analysis.figures import FIGURES
@@ -86,6 +86,15 @@ def test_hovering_tells_the_figures_with_units_and_how_energy_was_obtained(table
     text = next(trace for trace in figure.data if trace.customdata is not None and len(trace.text)).text[0]
     assert re.search(r"Validation accuracy: \d+\.\d\d %<br>Test accuracy: \d+\.\d\d %", text)
     assert re.search(r"Training energy: [\d.]+ J ○ estimated", text)
+
+
+def test_a_long_legend_takes_nothing_from_the_plot(table: pd.DataFrame) -> None:
+    _, figure = drawn(table)
+    named = table.copy()
+    named["technique"] = [registry.names("techniques")[index % 30] for index in range(len(named))]
+    _, crowded = drawn(named)
+    assert figure.layout.height == 460
+    assert crowded.layout.height > 460 + 50
 
 
 def test_many_points_are_drawn_by_the_graphics_card(table: pd.DataFrame) -> None:
@@ -181,3 +190,16 @@ def test_the_cost_axis_around_a_single_point_has_marks_that_are_whole_numbers() 
 )
 def test_an_axis_says_what_its_values_are_of(cost: str, title: str) -> None:
     assert charts._axis(FIGURES[cost], "J") == title
+
+
+@pytest.mark.parametrize("by", ["technique", "model"])
+def test_no_two_names_look_alike_and_a_family_shares_its_shape(by: charts.ColourBy) -> None:
+    kind: registry.Kind = "techniques" if by == "technique" else "models"
+    everything = ("dense", *registry.names(kind)) if by == "technique" else registry.names(kind)
+    looks = charts._looks(by, everything)
+    assert len({(look["color"], look["symbol"]) for look in looks.values()}) == len(everything)
+    families = {name: registry.entry(kind, name).describe()["family"] for name in registry.names(kind)}
+    shapes = {family: {looks[n]["symbol"].removesuffix("-open") for n in families if families[n] == family}
+              for family in families.values()}  # fmt: skip
+    assert all(len(found) == 1 for found in shapes.values())
+    assert len(set.union(*shapes.values())) == len(shapes)
