@@ -7,6 +7,7 @@ entry describes its form, and no page knows an entry.
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cache
 from typing import Any, Literal
@@ -33,7 +34,7 @@ class Field:
     """One field of a form. `low` and `high` are in the field's own type; None where there is no bound.
 
     Of a field that holds several, `least` and `most` say how many: some of the `choices`, or teachers. `common` are
-    those that every technique that trains has.
+    those that every technique that trains has. `applies_with` names the values of other fields with which it matters.
     """
 
     name: str
@@ -50,6 +51,11 @@ class Field:
     least: int = 0
     most: int | None = None
     common: bool = False
+    applies_with: tuple[tuple[str, Any], ...] = ()
+
+    def applies(self, values: Mapping[str, Any]) -> bool:
+        """Tell whether the field changes anything while the others of its entry have these values."""
+        return all(values.get(name) == value for name, value in self.applies_with)
 
 
 @cache
@@ -117,6 +123,7 @@ def _field(name: str, schema: dict[str, Any], definitions: dict[str, Any], defau
         help=schema.get("description", ""),
         default=default,
         optional=len(shapes) < len(branches),
+        applies_with=tuple(schema.get("applies_with", {}).items()),
     )
     if _is_teacher(shape):
         return replace(plain, widget="teacher")

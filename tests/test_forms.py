@@ -133,3 +133,15 @@ def test_what_all_trainings_have_in_common_is_told_from_what_is_a_technique_s_ow
 
 def _all(kind: Kind) -> list[forms.Field]:
     return [field for name in registry.names(kind) for field in forms.fields(kind, name)]
+
+
+def test_a_field_that_changes_nothing_now_is_told() -> None:
+    cap = next(field for field in forms.fields("techniques", "l1_channel_pruning") if field.name == "cap")
+    assert cap.applies({"scope": "global"}) and not cap.applies({"scope": "per_layer"})
+    assert all(field.applies({}) for field in forms.fields("techniques", "train"))
+
+
+def test_a_field_applies_with_values_that_others_can_have() -> None:
+    for name in registry.names("techniques"):
+        known = {field.name: field for field in forms.fields("techniques", name)}
+        assert all(v in known[other].choices for field in known.values() for other, v in field.applies_with)

@@ -23,7 +23,7 @@ def front(node: Node, varied: Collection[str] = ()) -> None:
     What all trainings have in common is not among them. Several teachers stand below them. Those in `varied` (by the id
     of their variable) take their values from the sweep, and are only shown.
     """
-    parts = forms.fields(node.kind, node.name)
+    parts = [part for part in forms.fields(node.kind, node.name) if part.applies(node.values)]
     if shown := [part for part in parts if _in_front(part, parts)]:
         with st.grid(2, min_column_width=130, vertical_alignment="bottom"):
             for part in shown:
@@ -35,7 +35,7 @@ def front(node: Node, varied: Collection[str] = ()) -> None:
 
 def more(node: Node, varied: Collection[str] = ()) -> None:
     """Show the other fields behind a click; for `varied` see `front`."""
-    parts = forms.fields(node.kind, node.name)
+    parts = [part for part in forms.fields(node.kind, node.name) if part.applies(node.values)]
     if hidden := [part for part in parts if part.widget not in TEACHERS and not _in_front(part, parts)]:
         with st.popover("More", icon=":material/tune:", help="More settings", key=f"{node.uid}.more", type="tertiary"):
             for part in hidden:

@@ -31,7 +31,12 @@ class LowRank(Technique):
         description="ratio: a fraction of the full rank; energy: as many components as keep so much of the weights",
     )
     ratio: float = Field(
-        0.25, gt=0, le=1, title="Rank ratio", description="rank as a fraction of the full one, where it goes by ratio"
+        0.25,
+        gt=0,
+        le=1,
+        title="Rank ratio",
+        description="rank as a fraction of the full one, where it goes by ratio",
+        json_schema_extra={"applies_with": {"rank_by": "ratio"}},
     )
     energy: float = Field(
         0.9,
@@ -39,6 +44,7 @@ class LowRank(Technique):
         le=1,
         title="Energy kept",
         description="sum of the squared singular values that is kept, as a fraction, where the rank goes by energy",
+        json_schema_extra={"applies_with": {"rank_by": "energy"}},
     )
 
     def rank(self, matrix: torch.Tensor) -> int:

@@ -40,6 +40,7 @@ class Calibrated(Deploys):
         le=100,
         title="Percentile",
         description="of the values that lie within the range; rarer ones are cut off (method percentile only)",
+        json_schema_extra={"applies_with": {"method": "percentile"}},
     )
 
     def deploy(self, candidate: Candidate, ctx: Context) -> Candidate:

@@ -38,7 +38,12 @@ class ChannelPruning(Technique):
         "important ones wherever they are",
     )
     cap: float = Field(
-        CAP, ge=0, le=0.99, title="Cap", description="largest fraction that one layer loses, where the scope is global"
+        CAP,
+        ge=0,
+        le=0.99,
+        title="Cap",
+        description="largest fraction that one layer loses, where the scope is global",
+        json_schema_extra={"applies_with": {"scope": "global"}},
     )
 
     def apply(self, candidate: Candidate, ctx: Context) -> Candidate:
