@@ -1,8 +1,8 @@
 """Training against a textbook loop: images per second, and CPU-seconds to the same validation accuracy.
 
-The textbook loop is that of the tutorials: a torchvision data set with ToTensor, DataLoader(batch_size=64,
-shuffle=True), fp32, Adam. Both loops train the same network on the same images in batches of the same size. They take
-turns, so that whatever else the machine does falls on both, and a ratio is the median over the pairs.
+The textbook loop is that of the tutorials (`benchmarks._textbook`). Both loops train the same network on the same
+images in batches of the same size. They take turns, so that whatever else the machine does falls on both, and a ratio
+is the median over the pairs.
 
     GREENAI_DATA_DIR=... python -m benchmarks.training [--quick] [--format table|json]     # needs Fashion-MNIST there
 """
@@ -16,30 +16,23 @@ wait_quietly()  # as in every worker; torch reads the environment when it is imp
 import statistics
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
 import torch
-import torch.nn.functional as F
 from torch import nn
-from torch.utils.data import DataLoader, Dataset
 
+from benchmarks import _textbook
 from benchmarks._report import arguments, emit
 from greenai_core import training
 from greenai_core.candidate import Candidate
 from greenai_core.context import Data, Images, tensors
 from greenai_core.datasets._base import Splits
 from greenai_core.registry import parse
-from greenai_core.settings import settings
-from greenai_core.torchvision_import import import_torchvision
 
-BATCH = 64
-TEXTBOOK_LR = 1e-3
 OUR_LR = 4e-3
-"""The defaults of torch.optim.Adam and of the technique `train`."""
-
-QUICK_IMAGES = 6_400
+"""The default of the technique `train`."""
 
 
 @dataclass(frozen=True)
@@ -65,19 +58,6 @@ class Took:
     accuracy_val: float
 
 
-def textbook(model: nn.Module, images: Dataset[Any], epochs: int) -> nn.Module:
-    """Train as the tutorials do."""
-    loader = DataLoader(images, batch_size=BATCH, shuffle=True)
-    optimizer = torch.optim.Adam(model.parameters(), lr=TEXTBOOK_LR)
-    model.train()
-    for _ in range(epochs):
-        for batch, labels in loader:
-            optimizer.zero_grad()
-            F.cross_entropy(model(batch), labels).backward()
-            optimizer.step()
-    return model
-
-
 def ours(model: nn.Module, data: Data, epochs: int) -> nn.Module:
     """Train with the product's loop."""
     generator = torch.Generator().manual_seed(0)
@@ -86,7 +66,7 @@ def ours(model: nn.Module, data: Data, epochs: int) -> nn.Module:
         data,
         epochs=epochs,
         lr=OUR_LR,
-        batch_size=BATCH,
+        batch_size=_textbook.BATCH,
         generator=generator,
         report=lambda step: None,
     )
@@ -115,22 +95,11 @@ def race(case: Case, splits: Splits, pairs: int, epochs: tuple[int, int]) -> lis
         models = [built(splits.input_shape, 10) for _ in range(2)]
         results.append(
             (
-                took(partial(textbook, models[0], torchvision_data(splits), epochs[0]), plain_val),
+                took(partial(_textbook.train, models[0], _textbook.torchvision_data(splits), epochs[0]), plain_val),
                 took(partial(ours, models[1], normalised, epochs[1]), normalised.val),
             )
         )
     return results
-
-
-def torchvision_data(splits: Splits) -> Dataset[Any]:
-    """Return torchvision's Fashion-MNIST reduced to the images that we train on."""
-    import_torchvision()
-    from torchvision.datasets import FashionMNIST
-    from torchvision.transforms import ToTensor
-
-    images = FashionMNIST(settings().data_dir, train=True, transform=ToTensor())
-    images.data, images.targets = torch.from_numpy(splits.train.images[:, 0]), torch.from_numpy(splits.train.labels)
-    return images
 
 
 def product_limit(model: str, splits: Splits) -> float:
@@ -144,7 +113,9 @@ def product_limit(model: str, splits: Splits) -> float:
     for layer in network.modules():
         if isinstance(layer, nn.Conv2d | nn.Linear):
             layer.register_forward_hook(lambda module, given, _: calls.append((module, given[0].detach())))
-    network.eval()(torch.randn(BATCH, *splits.input_shape, dtype=torch.bfloat16).to(memory_format=torch.channels_last))
+    network.eval()(
+        torch.randn(_textbook.BATCH, *splits.input_shape, dtype=torch.bfloat16).to(memory_format=torch.channels_last)
+    )
     for layer, _ in calls:
         layer._forward_hooks.clear()
     steps = [(layer, given.requires_grad_(index > 0)) for index, (layer, given) in enumerate(calls)]
@@ -159,30 +130,16 @@ def product_limit(model: str, splits: Splits) -> float:
         start = time.perf_counter()
         step()
         seconds.append(time.perf_counter() - start)
-    return BATCH / min(seconds)
-
-
-def fashion_mnist(quick: bool) -> Splits:
-    """Return the data set, or its beginning."""
-    entry: Any = parse("datasets", {"name": "fashion_mnist"})
-    splits: Splits = entry(settings().data_dir)
-    if not quick:
-        return splits
-    return replace(
-        splits,
-        train=replace(
-            splits.train, images=splits.train.images[:QUICK_IMAGES], labels=splits.train.labels[:QUICK_IMAGES]
-        ),
-    )
+    return _textbook.BATCH / min(seconds)
 
 
 def main() -> None:
     """Run the benchmark and print it."""
     options = arguments(__doc__)
-    splits = fashion_mnist(options.quick)
+    splits = _textbook.fashion_mnist(options.quick)
     rows: list[dict[str, Any]] = []
     ratios: dict[str, float | str] = {}
-    figures: dict[str, float | str] = {"threads": str(torch.get_num_threads()), "batch_size": str(BATCH)}
+    figures: dict[str, float | str] = {"threads": str(torch.get_num_threads()), "batch_size": str(_textbook.BATCH)}
     for case in CASES:
         for pair, (book, our) in enumerate(race(case, splits, 1 if options.quick else 3, (1, 1))):
             speeds = [len(splits.train) / loop.wall_s for loop in (book, our)]

@@ -48,6 +48,21 @@ def computes_bf16(device: torch.device) -> bool:
     return device.type == "cpu" and torch.cpu._is_avx512_bf16_supported()
 
 
+def laid_out(model: nn.Module) -> nn.Module:
+    """Return the model with the layout in which its convolutions are fast."""
+    return model.to(memory_format=torch.channels_last) if has_convolutions(model) else model  # type: ignore[call-overload,no-any-return]
+
+
+def forward(model: nn.Module, images: torch.Tensor) -> torch.Tensor:
+    """Return what a network that is not trained says of images (N, C, H, W), as float32 (N, K).
+
+    It computes in the precision that pays for it, see `resolve_precision`.
+    """
+    with autocast(resolve_precision("auto", images.device, model), images.device):
+        logits: torch.Tensor = model(images.float())
+    return logits.float()
+
+
 @contextmanager
 def threads_for(model: nn.Module) -> Iterator[None]:
     """Use one thread for a network without convolutions, whatever number is set; every one of them otherwise.

@@ -158,8 +158,8 @@ def fit(
     model = copy.deepcopy(candidate.model)
     images, labels = data.train.images, data.train.labels
     precision = acceleration.resolve_precision(precision, images.device, model)
+    model = acceleration.laid_out(model)
     if acceleration.has_convolutions(model):
-        model = model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         images = images.to(memory_format=torch.channels_last)
     images = images.to(acceleration.KINDS[precision])
     targets = augmentation.targets(labels, data.num_classes)

@@ -184,7 +184,7 @@ class Walk:
             context = Context(
                 data=data,
                 fit=fit,
-                teacher=lambda teacher: runtime.predictor(taught[teacher].candidate).eval().requires_grad_(False),
+                teacher=lambda teacher: _asked(taught[teacher].candidate),
                 rng=torch.Generator().manual_seed(seed),
             )
             candidate = stage.apply(candidate, context)
@@ -248,6 +248,11 @@ class Walk:
             )
         )
         self._unfinished.tell()
+
+
+def _asked(taught: Candidate) -> nn.Module:
+    """Return a teacher as its student's technique asks it."""
+    return acceleration.laid_out(runtime.predictor(taught).eval().requires_grad_(False))
 
 
 def weight(stage: Technique, *, own: bool = False) -> float:

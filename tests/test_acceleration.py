@@ -76,3 +76,14 @@ def test_one_thread_for_networks_without_convolutions() -> None:
             assert torch.get_num_threads() == 2
     finally:
         torch.set_num_threads(before)
+
+
+@pytest.mark.parametrize("name", ["mnist_cnn", "mlp_student"])
+def test_a_network_says_the_same_in_the_layout_and_precision_that_pay(name: str) -> None:
+    torch.manual_seed(0)
+    network, images = model(name).eval(), torch.randn(32, 1, 28, 28)
+    with torch.no_grad():
+        exact = network(images)
+        said = acceleration.forward(acceleration.laid_out(network), images)
+    assert said.dtype == torch.float32
+    assert float((said - exact).abs().max()) < 0.02 * float(exact.abs().max())  # bfloat16 has 8 bits

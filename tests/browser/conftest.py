@@ -8,12 +8,15 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page
+from playwright.sync_api import Browser, Page, expect
 
 from greenai_core.record import Record
 from greenai_core.store import records
 from tests import factory
 from tools import dashboard
+
+expect.set_options(timeout=30_000)
+"""Waiting longer costs nothing where a test passes, and a busy machine is no failure."""
 
 LOCAL = ("http://127.0.0.1:", "ws://127.0.0.1:", "data:", "blob:")
 

@@ -20,9 +20,10 @@ from tools.dashboard import settle
 def test_settings_behind_a_click_keep_their_values(filled: Dashboard, page: Page) -> None:
     default = first_experiment().recipe[0]
     page.goto(f"{filled.url}/launch")
-    epochs = page.get_by_role("spinbutton", name="Epochs").first
-    epochs.fill("4")
-    epochs.press("Enter")
+    epochs = page.get_by_role("spinbutton", name="Epochs")
+    expect(epochs).to_have_count(2)  # a browser may draw the second stage's first, for a moment
+    epochs.first.fill("4")
+    epochs.first.press("Enter")
     settle(page)
     more = page.get_by_role("button", name="More").first
     more.click()

@@ -10,6 +10,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
+from greenai_core.acceleration import forward
 from greenai_core.techniques.distillation._features import Seen, Stage, tapped
 
 PROJECTION = "hint_projection"
@@ -60,7 +61,7 @@ class Attention:
     def ask(self, images: torch.Tensor) -> torch.Tensor:
         """Return the teacher's maps (B, sum of H * W)."""
         with tapped(self.teacher, [pair.teacher.name for pair in self.pairs]) as seen:
-            self.teacher(images.float())
+            forward(self.teacher, images)
         return torch.cat([attention(seen[pair.teacher.name][1], pair.size) for pair in self.pairs], 1)
 
     @contextmanager
@@ -91,7 +92,7 @@ class Hint:
     def ask(self, images: torch.Tensor) -> torch.Tensor:
         """Return the teacher's features (B, C, H, W)."""
         with tapped(self.teacher, [self.pair.teacher.name]) as seen:
-            self.teacher(images.float())
+            forward(self.teacher, images)
         return F.adaptive_avg_pool2d(seen[self.pair.teacher.name][1].float(), self.pair.size)
 
     @contextmanager

@@ -11,6 +11,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
+from greenai_core.acceleration import forward
 from greenai_core.techniques.distillation._features import Seen, penultimate, tapped
 
 GROUP = 64
@@ -68,7 +69,7 @@ class Penultimate:
     def ask(self, images: torch.Tensor) -> torch.Tensor:
         """Return the teacher's points (B, D)."""
         with tapped(self.teacher, [self.of_teacher]) as seen:
-            self.teacher(images.float())
+            forward(self.teacher, images)
         return penultimate(seen, self.of_teacher)
 
     @contextmanager
@@ -91,8 +92,7 @@ class Logits:
 
     def ask(self, images: torch.Tensor) -> torch.Tensor:
         """Return the teacher's logits (B, K)."""
-        logits: torch.Tensor = self.teacher(images.float())
-        return logits
+        return forward(self.teacher, images)
 
     def within(self, model: nn.Module) -> AbstractContextManager[object]:
         """Look at nothing: the loss is given the student's logits."""

@@ -9,6 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
+from greenai_core.acceleration import forward
 from greenai_core.training import Batch, Loss, cross_entropy
 
 if TYPE_CHECKING:
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 
 def soften(teacher: nn.Module, temperature: float) -> Ask:
     """Ask for log softmax(logits / T), (B, K)."""
-    return lambda images: F.log_softmax(teacher(images.float()) / temperature, 1)
+    return lambda images: F.log_softmax(forward(teacher, images) / temperature, 1)
 
 
 def divergence(student: torch.Tensor, teacher: torch.Tensor, weight: torch.Tensor | float = 1.0) -> torch.Tensor:

@@ -22,8 +22,8 @@ if TYPE_CHECKING:
     Answers = Callable[[Batch], torch.Tensor]
     """What a teacher says of the images of a batch."""
 
-ASKED_AT_ONCE = 1000
-"""Images; more would not fit beside the maps of a large teacher."""
+ASKED_AT_ONCE = 256
+"""Images; the activations of more leave the caches, and would not fit beside the maps of a large teacher."""
 
 Temperature = Annotated[
     float,
@@ -42,6 +42,7 @@ def a_teacher(model: str) -> Teacher:
 class Distils(Trains):
     """A technique that trains on what teachers say; it may follow a cut, whose constraints are kept."""
 
+    version: ClassVar[int] = 2
     needs: ClassVar[frozenset[Fact]] = frozenset({"float_weights"})
     gives: ClassVar[frozenset[Fact]] = frozenset({"trained"})
 

@@ -36,11 +36,12 @@ class DecoupledDistillation(Taught):
 
     def apply(self, candidate: Candidate, ctx: Context) -> Candidate:
         """Train the candidate on the teacher's outputs, taken apart."""
+        from greenai_core.acceleration import forward
         from greenai_core.techniques.distillation._soft import decoupled
         from greenai_core.training import cross_entropy
 
         teacher = ctx.teacher(self.teacher)
-        answers = self.answers(lambda images: teacher(images.float()) / self.temperature, ctx)
+        answers = self.answers(lambda images: forward(teacher, images) / self.temperature, ctx)
 
         def loss(logits: torch.Tensor, batch: Batch) -> torch.Tensor:
             labels = batch.targets if batch.targets.dim() == 1 else batch.targets.argmax(1)
