@@ -50,7 +50,10 @@ def computes_bf16(device: torch.device) -> bool:
 
 def laid_out(model: nn.Module) -> nn.Module:
     """Return the model with the layout in which its convolutions are fast."""
-    return model.to(memory_format=torch.channels_last) if has_convolutions(model) else model  # type: ignore[call-overload,no-any-return]
+    if not has_convolutions(model):
+        return model
+    moved: nn.Module = model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    return moved
 
 
 def forward(model: nn.Module, images: torch.Tensor) -> torch.Tensor:

@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from greenai_core import counts, evaluation, export, runtime, timing
+from greenai_core import acceleration, counts, evaluation, export, runtime, timing
 from greenai_core.candidate import Artifact, Candidate
 from greenai_core.context import Data, tensors
 from greenai_core.datasets._base import Splits
@@ -259,7 +259,7 @@ def _quality(candidate: Candidate, splits: Splits, data: Data) -> tuple[dict[str
     """Return the flat keys that follow from the model and its predictions, and the notes on them."""
     device = data.val.images.device
     test = tensors(splits, "test", device)
-    model = runtime.predictor(candidate)
+    model = acceleration.laid_out(runtime.predictor(candidate))
     scores = evaluation.evaluate(model, test.images, test.labels, device=device)
     val = evaluation.evaluate(model, data.val.images, data.val.labels, device=device)
     train = evaluation.evaluate(

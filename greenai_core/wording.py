@@ -45,6 +45,21 @@ def run(spec: Mapping[str, Any]) -> str:
     return f"{spec['model']['name']} on {spec['dataset']['name']}: {recipe(spec['recipe'])}, seed {spec['seed']}"
 
 
+def point(row: Mapping[str, Any]) -> str:
+    """Write which recipe a row of a table of runs or points is: ``mnist_cnn, l1_channel_pruning, sparsity 0.80``."""
+    sparsity = f", sparsity {row['sparsity']:.2f}" if row["sparsity"] else ""
+    temperature = f", temperature {row['temperature']:g}" if row["temperature"] == row["temperature"] else ""
+    return f"{row['model']}, {row['technique']}{sparsity}{temperature}"
+
+
+def standing(row: Mapping[str, Any]) -> str:
+    """Write how sure a point's place is: ``on the front in 83 % of draws``."""
+    tied = ", tied with the front" if row["tied"] else ""
+    if row["on_front"] != row["on_front"]:
+        return f"how sure its place is, is unknown: one seed each{tied}"
+    return f"on the front in {row['on_front']:.0%} of draws{tied}".replace("%", " %")
+
+
 def number(count: int, noun: str) -> str:
     """Write a count with its noun: ``1 run``, ``2,000 runs``."""
     return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import streamlit as st
 
-from greenai_core import charts
 from greenai_core.analysis.explore import Filters, View
-from pages.components import badge, controls, data, empty, measuring, runs
+from greenai_core.analysis.thinning import count
+from greenai_core.charts import trade_off
+from pages.components import badge, controls, data, empty, lifetime, measuring, recommended, runs
 from pages.components.picks import picks
 
 PUBLISHED = (
@@ -17,23 +18,23 @@ PUBLISHED = (
 
 def answers(view: View) -> None:
     with st.grid(4, min_column_width=175, key="answers"):
-        picks(view.front.table)
+        picks(view.runs)
         st.metric(
             "On the front",
             f"{int(view.front.mask.sum())} of {len(view.front.table)}",
-            "runs that nothing beats",
+            "points that nothing beats",
             delta_color="off",
             delta_arrow="off",
             border=True,
             height="stretch",
-            help="No other comparable run is better on one axis and at least as good on the other.",
+            help="No other comparable point is better on one axis and at least as good on the other.",
         )
 
 
 def conditions(filters: Filters, view: View) -> None:
     st.caption(
-        "Every point is one finished run; no other run beats one on the line on both axes. "
-        f"{view.subject} {view.left_out}"
+        "Every point is one recipe at the mean of its seeds, hollow where there is only one; bars are 95 % intervals. "
+        f"No other point beats one on the line on both axes. {view.subject} {view.left_out}"
     )
     if filters.split == "Test":
         st.caption(f":material/warning: {PUBLISHED}")
@@ -42,26 +43,28 @@ def conditions(filters: Filters, view: View) -> None:
         badge.badge(view.kind)
 
 
-def chart(filters: Filters, view: View) -> set[str]:
+def chart(filters: Filters, view: View, pick: str | None) -> set[str]:
     event = st.plotly_chart(
-        data.trade_off(filters, view.front.id, st.session_state["by"]),
+        data.chart(filters, view.front.id, st.session_state["by"], pick),
         key="chart",
         on_select="rerun",
         selection_mode=("points", "box", "lasso"),
         config={"displaylogo": False},
-        alt=charts.describe(view),
+        alt=trade_off.describe(view),
     )
-    return {charts.run_of(point) for point in event["selection"]["points"]} & set(view.front.table["run_id"])
+    if drawn := count(len(trade_off.shown(view)), len(view.front.table)):
+        st.caption(f"{drawn} points; the whole front is, the others are thinned where they lie close.")
+    return {trade_off.run_of(point) for point in event["selection"]["points"]} & set(view.front.table["run_id"])
 
 
 def below(view: View, selected: set[str]) -> None:
     rows = view.front.table[view.front.table["run_id"].isin(selected)] if selected else view.front.points
-    st.subheader("Selected runs" if selected else "Runs on the front", anchor=False)
-    st.caption("Click points or draw a box in the chart to see them here.")
-    runs.table(rows.sort_values(view.accuracy.column, ascending=False), alt="The runs shown in the chart")
+    st.subheader("Selected points" if selected else "Points on the front", anchor=False)
+    st.caption("Click points or draw a box in the chart to see them here; their runs are what is downloaded.")
+    runs.points(rows.sort_values(view.accuracy.column, ascending=False), alt="The points shown in the chart")
     with st.container(horizontal=True):
-        runs.csv(rows, "runs", key="csv")
-        runs.csv(view.front.table, "comparable_runs", key="csv-all", label="Download all that are drawn")
+        runs.csv(view.runs_of(set(rows["run_id"])), "runs", key="csv")
+        runs.csv(view.runs, "comparable_runs", key="csv-all", label="Download all that are drawn")
 
 
 st.title("Accuracy against cost", anchor=False)
@@ -76,5 +79,7 @@ else:
     else:
         answers(view)
         conditions(filters, view)
-        below(view, chart(filters, view))
+        pick = recommended.section(view)
+        below(view, chart(filters, view, pick))
+        lifetime.section(filters.apply(table))
 measuring.section()

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import streamlit as st
 
-from greenai_core import charts
 from greenai_core.analysis.explore import Filters, choices
+from greenai_core.charts import trade_off
 from greenai_core.examples import next_experiment
 from greenai_core.jobs import queue
 from greenai_core.jobs.states import LIVE
@@ -65,13 +65,13 @@ def best() -> None:
     if view is None:
         return
     with st.grid(3, min_column_width=175):
-        picks(view.front.table)
+        picks(view.runs)
     st.caption(f"Validation accuracy against file size on {dataset}. {view.subject} {view.left_out}")
     st.plotly_chart(
-        data.trade_off(filters, None, "technique"),
+        data.chart(filters, None, "technique"),
         key="front",
         height=330,
-        alt=charts.describe(view),
+        alt=trade_off.describe(view),
         config={"displayModeBar": False},
     )
     st.page_link(

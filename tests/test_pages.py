@@ -127,7 +127,8 @@ def test_explore_says_what_it_leaves_out_and_offers_the_other_group(filled: None
 def test_the_picks_of_explore_are_of_the_group_that_is_drawn_and_chosen_on_validation() -> None:
     here = [factory.record(factory.spec(seed=seed), accuracy_val=0.9 + seed / 100, accuracy=0.8) for seed in range(3)]
     there = factory.record(factory.spec(seed=7), host="elsewhere", accuracy_val=0.5, accuracy=0.6)
-    lucky = factory.record(factory.spec(seed=8), host="elsewhere", accuracy_val=0.4, accuracy=0.99)
+    other = factory.spec(technique="magnitude_pruning", sparsity=0.5)
+    lucky = factory.record(other, host="elsewhere", accuracy_val=0.4, accuracy=0.99)
     for record in [*here, there, lucky]:
         records.save(record)
     found = view(records.table(), Filters("digits", cost="Latency", split="Test"))

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass, replace
 
 import pandas as pd
 
+from greenai_core.analysis import uncertainty
 from greenai_core.analysis.figures import FIGURES, Figure
-from greenai_core.analysis.pareto import Front, fronts, lacking
+from greenai_core.analysis.pareto import Front, front_mask, fronts, lacking
+from greenai_core.analysis.replicates import points
 from greenai_core.store import records
 from greenai_core.wording import number
 
@@ -22,6 +25,12 @@ COSTS: dict[str, str] = {
 
 SPLITS: dict[str, str] = {"Validation": "accuracy_val", "Test": "accuracy"}
 """The accuracy axes, by the words that stand in links."""
+
+TOLD = tuple(dict.fromkeys([*SPLITS.values(), *COSTS.values(), "params"]))
+"""The figures of a point, whichever are drawn."""
+
+MANY_POINTS, FEWER_DRAWS = 20_000, 200
+"""From so many points on, their probabilities come from so many draws."""
 
 
 @dataclass(frozen=True)
@@ -63,18 +72,29 @@ class Filters:
 
 @dataclass(frozen=True, eq=False)
 class View:
-    """A front to draw, the other groups that could be drawn instead, and how many runs are in none of them."""
+    """A front to draw, the other groups that could be drawn instead, and how many runs are in none of them.
+
+    Attributes:
+        cost: the horizontal axis.
+        accuracy: the vertical axis.
+        front: its table holds a row per point, `greenai_core.analysis.replicates.points` of `runs`, with the columns
+            `on_front` (probability that nothing beats the point, NaN where no point has two seeds) and `tied`.
+        runs: the comparable runs that the points are made of.
+        others: what could be drawn instead; their tables hold a row per run.
+        unknown: how many runs are in no group.
+    """
 
     cost: Figure
     accuracy: Figure
     front: Front
+    runs: pd.DataFrame
     others: tuple[Front, ...]
     unknown: int
 
     @property
-    def groups(self) -> tuple[Front, ...]:
-        """Every group that could be drawn, the one drawn first."""
-        return (self.front, *self.others)
+    def groups(self) -> dict[str, tuple[Front, pd.DataFrame]]:
+        """Every group that could be drawn and its runs, by its id, the one drawn first."""
+        return {self.front.id: (self.front, self.runs)} | {front.id: (front, front.table) for front in self.others}
 
     @property
     def kind(self) -> str | None:
@@ -84,9 +104,16 @@ class View:
     @property
     def subject(self) -> str:
         """One sentence on what is drawn."""
-        own = int((self.front.table["origin"] == "own").sum())
-        runs = number(len(self.front.table), "run")
-        return f"{runs}, {own:,} of them your own; {int(self.front.mask.sum())} on the front."
+        own = int((self.runs["origin"] == "own").sum())
+        drawn, runs = number(len(self.front.table), "point"), number(len(self.runs), "run")
+        ties = int(self.front.table["tied"].sum())
+        tied = f", {ties:,} tied with it" if ties else ""
+        return f"{drawn} of {runs}, {own:,} of them your own; {int(self.front.mask.sum())} on the front{tied}."
+
+    def runs_of(self, handles: Collection[str]) -> pd.DataFrame:
+        """Return the runs of the points whose `run_id` is among `handles`, in the order of the table."""
+        chosen = self.front.table[self.front.table["run_id"].isin(handles)]
+        return self.runs[self.runs["replicate_key"].isin(chosen["replicate_key"])]
 
     @property
     def left_out(self) -> str:
@@ -94,7 +121,9 @@ class View:
         elsewhere = sum(len(front.table) for front in self.others)
         parts = []
         if elsewhere:
-            parts.append(f"{number(elsewhere, 'run')} measured under other conditions ({_difference(self.groups)})")
+            parts.append(
+                f"{number(elsewhere, 'run')} measured under other conditions ({_difference(self.front, self.others)})"
+            )
         if self.unknown:
             figures = f"{self.cost.title.lower()} or {self.accuracy.title.lower()}"
             parts.append(f"{number(self.unknown, 'run')} whose {figures} is unknown")
@@ -116,16 +145,43 @@ def view(table: pd.DataFrame, filters: Filters, group: str | None = None) -> Vie
         return None
     shown = next((front for front in groups if front.id == group), groups[0])
     others = tuple(front for front in groups if front is not shown)
-    return View(FIGURES[objectives[1]], FIGURES[objectives[0]], shown, others, lacking(runs, objectives))
+    accuracy, cost = FIGURES[objectives[0]], FIGURES[objectives[1]]
+    return View(
+        accuracy=accuracy,
+        cost=cost,
+        front=replicated(shown),
+        runs=shown.table,
+        others=others,
+        unknown=lacking(runs, objectives),
+    )
 
 
-def name_of(front: Front) -> str:
+def replicated(front: Front) -> Front:
+    """Return a front of runs as one of points: runs that differ in nothing but the seed are one, at their means.
+
+    Its table is as described in `View`.
+    """
+    table = points(front.table, TOLD)
+    objectives = list(front.objectives)
+    maximize = [FIGURES[name].maximize for name in objectives]
+    values, low, high = (
+        table[[f"{name}{end}" for name in objectives]].to_numpy(float) for end in ("", "_low", "_high")
+    )
+    draws = FEWER_DRAWS if len(table) > MANY_POINTS else uncertainty.DRAWS
+    told = table.assign(
+        on_front=uncertainty.probabilities(table, objectives, draws=draws),
+        tied=uncertainty.tied(values, low, high, maximize),
+    )
+    return replace(front, table=told, mask=front_mask(values, maximize))
+
+
+def name_of(front: Front, runs: pd.DataFrame) -> str:
     """Say where the runs of a group were measured, how their energy was obtained, and how many they are."""
-    machine = records.load(str(front.table["run_id"].iloc[0])).environment
+    machine = records.load(str(runs["run_id"].iloc[0])).environment
     processor = machine.get("cpu_model") or machine.get("processor_family") or "unknown processor"
     kinds = [value for key, value in front.keys.items() if key.endswith("_kind")]
-    own = int((front.table["origin"] == "own").sum())
-    return ", ".join([str(processor), *kinds, number(len(front.table), "run"), f"{own:,} your own"])
+    own = int((runs["origin"] == "own").sum())
+    return ", ".join([str(processor), *kinds, number(len(runs), "run"), f"{own:,} your own"])
 
 
 def choices(table: pd.DataFrame, column: str) -> list[str]:
@@ -143,7 +199,6 @@ _CONDITIONS = {
 }
 
 
-def _difference(groups: tuple[Front, ...]) -> str:
-    drawn = groups[0].keys
-    differing = [key for key in drawn if any(front.keys[key] != drawn[key] for front in groups[1:])]
+def _difference(drawn: Front, others: Iterable[Front]) -> str:
+    differing = [key for key, value in drawn.keys.items() if any(front.keys[key] != value for front in others)]
     return ", ".join(dict.fromkeys(_CONDITIONS[key] for key in differing))

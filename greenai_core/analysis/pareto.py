@@ -15,6 +15,7 @@ import numpy as np
 import pandas as pd
 
 from greenai_core.analysis.figures import Figure, figure
+from greenai_core.analysis.replicates import points
 from greenai_core.spec import digest
 
 POINT = 0.01
@@ -61,12 +62,14 @@ class Front:
 
 @dataclass(frozen=True)
 class Pick:
-    """A run worth naming: `reference` is what the most accurate comparable run has, `compared` how many there were.
+    """A recipe worth naming, with means over its seeds.
 
-    It was chosen by `accuracy_val`; `accuracy` (test; None if unknown) is only told.
+    `reference` is what the most accurate comparable recipe has, `compared` how many there were. It was chosen by
+    `accuracy_val`; `accuracy` (test; None if unknown) is only told. `run_id` is the newest of its runs.
     """
 
     run_id: str
+    seeds: int
     figure: Figure
     value: float
     reference: float
@@ -134,20 +137,20 @@ def lacking(table: pd.DataFrame, objectives: Sequence[str], dataset: str | None 
 
 
 def most_accurate(table: pd.DataFrame) -> Pick | None:
-    """Return the run of the first comparable group that is most accurate on validation, or None where there is none."""
+    """Return the recipe of the first comparable group that is most accurate on validation, None where there is none."""
     groups = fronts(table, [CHOSEN_BY])
     if not groups:
         return None
-    rows = groups[0].table
+    rows = points(groups[0].table, [CHOSEN_BY, "accuracy"])
     return _pick(rows.loc[rows[CHOSEN_BY].idxmax()], figure(CHOSEN_BY), rows)
 
 
 def cheapest(table: pd.DataFrame, cost: str, within: float = POINT) -> Pick | None:
-    """Return the run with the least `cost` among those within `within` of the best validation accuracy of its group."""
+    """Return the recipe of least `cost` among those within `within` of the best validation accuracy of its group."""
     groups = fronts(table, [CHOSEN_BY, cost])
     if not groups:
         return None
-    wanted, rows = figure(cost), groups[0].table
+    wanted, rows = figure(cost), points(groups[0].table, [CHOSEN_BY, "accuracy", cost])
     near = rows[rows[CHOSEN_BY] >= rows[CHOSEN_BY].max() - within]
     return _pick(near.loc[near[cost].idxmax() if wanted.maximize else near[cost].idxmin()], wanted, rows)
 
@@ -156,6 +159,7 @@ def _pick(chosen: pd.Series, wanted: Figure, compared: pd.DataFrame) -> Pick:
     best = compared.loc[compared[CHOSEN_BY].idxmax()]
     return Pick(
         run_id=chosen["run_id"],
+        seeds=int(chosen["seeds"]),
         figure=wanted,
         value=float(chosen[wanted.column]),
         reference=float(best[wanted.column]),

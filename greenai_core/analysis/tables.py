@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import pandas as pd
 
+from greenai_core.analysis.explore import TOLD
 from greenai_core.analysis.figures import FIGURES, Figure, sign
 
 WORDS = {
@@ -75,6 +76,47 @@ def shown(runs: pd.DataFrame) -> tuple[pd.DataFrame, dict[str, Column]]:
             parts[f"{name}_kind"] = kinds.map(sign, na_action="ignore")
             headings[f"{name}_kind"] = Column("How", f"how the {figure.title.lower()} was obtained")
     return pd.DataFrame(parts), headings
+
+
+POINT_COLUMNS = ("technique", "model", "sparsity", "seeds", "on_front", "tied", *TOLD, "origin")
+"""What a table of points shows, in this order."""
+
+
+def points(table: pd.DataFrame) -> tuple[pd.DataFrame, dict[str, Column]]:
+    """Scale the figures of points as `shown` does those of runs; each mean is followed by its 95 % interval.
+
+    Args:
+        table: that of `greenai_core.analysis.explore.View.front`.
+
+    Returns:
+        The table, with the columns of `POINT_COLUMNS`, the half-widths and the kinds, and how each column is headed.
+    """
+    parts: dict[str, pd.Series] = {}
+    headings: dict[str, Column] = {}
+    for name in POINT_COLUMNS:
+        figure = FIGURES.get(name)
+        if figure is None:
+            parts[name] = table[name] * 100 if name == "on_front" else table[name]
+            headings[name] = _POINT_WORDS.get(name) or Column(WORDS[name])
+            continue
+        parts[name], headings[name] = _scaled(table[name], figure)
+        half = (table[f"{name}_high"] - table[f"{name}_low"]) / 2
+        if (half > 0).any():
+            unit = figure.quantity.common_unit(table[name])
+            parts[f"{name}_half"] = half / unit.size
+            headings[f"{name}_half"] = Column("±", "95 % interval of the mean", headings[name].decimals)
+        if figure.kind_column:
+            kinds = table[figure.kind_column].where(table[name].notna())
+            parts[f"{name}_kind"] = kinds.map(sign, na_action="ignore")
+            headings[f"{name}_kind"] = Column("How", f"how the {figure.title.lower()} was obtained")
+    return pd.DataFrame(parts), headings
+
+
+_POINT_WORDS = {
+    "seeds": Column("Seeds", "runs that differ in nothing else are one point", 0),
+    "on_front": Column("On the front (%)", "in how many of the draws of its mean nothing beats the point", 0),
+    "tied": Column("Tied", "not on the front, but its intervals reach it"),
+}
 
 
 def _scaled(values: pd.Series, figure: Figure) -> tuple[pd.Series, Column]:

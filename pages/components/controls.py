@@ -63,7 +63,7 @@ def group(view: View) -> None:
     """Offer the other groups of comparable runs, where there are any; the one chosen stands in the link by its id."""
     if not view.others:
         return
-    names = {front.id: name_of(front) for front in view.groups}
+    names = {id: name_of(front, runs) for id, (front, runs) in view.groups.items()}
     key = f"group-{view.front.id}"
     st.selectbox(
         "Measured on", list(names), format_func=names.__getitem__, key=key, width=520, on_change=_remember, args=(key,)

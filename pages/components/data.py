@@ -6,9 +6,11 @@ import pandas as pd
 import plotly.graph_objects as go
 import streamlit as st
 
-from greenai_core import charts, settings
+from greenai_core import settings
 from greenai_core.analysis import published as others
 from greenai_core.analysis.explore import Filters, View, view
+from greenai_core.charts import trade_off
+from greenai_core.charts.looks import ColourBy
 from greenai_core.record import Record, least_sure
 from greenai_core.store import records, reference
 from pages.components import measuring
@@ -32,9 +34,9 @@ def explore(filters: Filters, group: str | None) -> View | None:
     return _view(records.version(), filters, group)
 
 
-def trade_off(filters: Filters, group: str | None, by: charts.ColourBy) -> go.Figure:
-    """Return the chart of a view that exists, for the theme in use."""
-    return _trade_off(records.version(), filters, group, by, _rim(), _printed())
+def chart(filters: Filters, group: str | None, by: ColourBy, pick: str | None = None) -> go.Figure:
+    """Return the chart of a view that exists, for the theme in use, one point of it ringed."""
+    return _chart(records.version(), filters, group, by, pick, _rim(), _printed())
 
 
 def usual_kind() -> str:
@@ -85,14 +87,20 @@ def _view(version: str, filters: Filters, group: str | None) -> View | None:
 # A resource, not data: a copy from the cache lists its parts in another order than the original, so that the second
 # rerun would send another figure than the first, and the browser would draw it anew and forget what was selected.
 @st.cache_resource(max_entries=32, show_spinner=False)
-def _trade_off(
-    version: str, filters: Filters, group: str | None, by: charts.ColourBy, rim: str, printed: Printed
+def _chart(
+    version: str,
+    filters: Filters,
+    group: str | None,
+    by: ColourBy,
+    pick: str | None,
+    rim: str,
+    printed: Printed,
 ) -> go.Figure:
     shown = _view(version, filters, group)
     if shown is None:
         raise ValueError("there is nothing to draw")
     references = others.points(_published(printed), filters.dataset, shown.accuracy.column, shown.cost.column)
-    return charts.trade_off(shown, by=by, rim=rim, published=references)
+    return trade_off.draw(shown, by=by, rim=rim, published=references, pick=pick)
 
 
 @st.cache_data(max_entries=2, show_spinner=False)

@@ -7,9 +7,10 @@ from collections.abc import Sequence
 import pandas as pd
 import streamlit as st
 
-from greenai_core import charts, wording
+from greenai_core import wording
 from greenai_core.analysis import compare
 from greenai_core.analysis.figures import FACTS, FIGURES, sign
+from greenai_core.charts import course
 from greenai_core.record import Record
 from pages.components import badge, provenance, refusal
 from pages.components.downloads import downloads
@@ -61,14 +62,14 @@ def several(found: Sequence[Record]) -> None:
             for kind in compare.kinds(found):
                 badge.badge(kind)
         st.plotly_chart(
-            charts.stage_costs(found, labels),
+            course.stage_costs(found, labels),
             key="costs",
             alt="Training energy of each stage, one bar per run",
             config={"displayModeBar": False},
         )
     with curves:
         st.plotly_chart(
-            charts.curves(found, labels),
+            course.curves(found, labels),
             key="curves",
             alt="Validation accuracy after each epoch, one line per run",
             config={"displayModeBar": False},
@@ -99,7 +100,7 @@ def _stages(record: Record) -> None:
         provenance.popover(record, "training", key="training-stages", title="Training energy")
     labels = compare.short_names([record])
     st.plotly_chart(
-        charts.stage_costs([record], labels),
+        course.stage_costs([record], labels),
         key="stage-costs",
         alt="Training energy of each stage",
         config={"displayModeBar": False},
@@ -121,7 +122,7 @@ def _stages(record: Record) -> None:
     st.dataframe(pd.DataFrame(rows), hide_index=True, alt="Stages of the run", height="content")
     if any(stage.curve for stage in record.stages):
         st.plotly_chart(
-            charts.curves([record], labels),
+            course.curves([record], labels),
             key="curve",
             alt="Validation accuracy after each epoch",
             config={"displayModeBar": False},

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import streamlit as st
 
-from greenai_core import charts, units
+from greenai_core import units
+from greenai_core.charts import course
 from greenai_core.jobs import queue
 from greenai_core.jobs.queue import Job
 from pages.components import badge
@@ -29,7 +30,7 @@ def curve(job: Job) -> None:
     """Draw loss and validation accuracy after each epoch so far."""
     if epochs := queue.curve(job.id):
         st.plotly_chart(
-            charts.progress(epochs),
+            course.progress(epochs),
             key=f"curve-{job.id}",
             alt="Loss and validation accuracy after each epoch so far",
             config={"displayModeBar": False},

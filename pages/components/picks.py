@@ -5,7 +5,7 @@ from __future__ import annotations
 import pandas as pd
 import streamlit as st
 
-from greenai_core import units
+from greenai_core import units, wording
 from greenai_core.analysis import pareto
 from greenai_core.analysis.pareto import Pick
 from greenai_core.wording import number
@@ -13,7 +13,7 @@ from pages.components import data, provenance
 
 
 def picks(runs: pd.DataFrame) -> None:
-    """Show the most accurate run, the smallest and the cheapest within one point of it, chosen on validation.
+    """Show the most accurate recipe, the smallest and the cheapest within one point of it, chosen on validation.
 
     `runs` are those that are drawn, so that answers and chart speak of the same.
     """
@@ -26,7 +26,7 @@ def picks(runs: pd.DataFrame) -> None:
             delta_color="off",
             delta_arrow="off",
             border=True,
-            help=f"{_who(runs, best)}. Chosen on validation among {number(best.compared, 'run')}; "
+            help=f"{_who(runs, best)}. Chosen on validation among {number(best.compared, 'recipe')}; "
             "the test accuracy is reported, never used to choose.",
             height="stretch",
         )
@@ -48,7 +48,7 @@ def _answer(runs: pd.DataFrame, title: str, pick: Pick) -> None:
         delta_description=pick.figure.brief.lower(),
         help=f"{pick.figure.title}, {pick.figure.help}. {_who(runs, pick)}: "
         f"validation accuracy {units.FRACTION.text(pick.accuracy_val)}, test {units.FRACTION.text(pick.accuracy)}. "
-        f"Compared with the most accurate on validation of {number(pick.compared, 'comparable run')}.",
+        f"Compared with the most accurate on validation of {number(pick.compared, 'comparable recipe')}.",
     )
     if pick.kind:
         provenance.popover(data.record(pick.run_id), "inference", key=f"picked-{title}")
@@ -56,5 +56,4 @@ def _answer(runs: pd.DataFrame, title: str, pick: Pick) -> None:
 
 def _who(runs: pd.DataFrame, pick: Pick) -> str:
     row = runs[runs["run_id"] == pick.run_id].iloc[0]
-    sparsity = f", sparsity {row['sparsity']:.2f}" if row["sparsity"] else ""
-    return f"{row['model']}, {row['technique']}{sparsity}, seed {row['seed']}"
+    return f"{wording.point(row)}, {number(pick.seeds, 'seed')}"

@@ -10,9 +10,9 @@ from greenai_core.analysis import tables
 from greenai_core.spec import digest
 
 
-def table(runs: pd.DataFrame, *, alt: str) -> None:
-    """Show one row per run, sortable and searchable."""
-    frame, headings = tables.shown(runs)
+def points(shown: pd.DataFrame, *, alt: str) -> None:
+    """Show one row per point: means over the seeds, their intervals, and how sure its place is."""
+    frame, headings = tables.points(shown)
     config = {name: _column(name, column) for name, column in headings.items()}
     st.dataframe(frame, hide_index=True, column_config=config, alt=alt, height=_height(frame), placeholder="")
 

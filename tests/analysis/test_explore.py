@@ -77,7 +77,7 @@ def test_another_group_can_be_asked_for() -> None:
     assert second is not None
     assert second.front.id == other.id
     assert second.others[0].id == first.front.id
-    assert name_of(other) == "Processor of here, 11 runs, 11 your own"
+    assert name_of(other, other.table) == "Processor of here, 11 runs, 11 your own"
 
 
 def test_where_everything_is_drawn_nothing_is_said(table: pd.DataFrame) -> None:
@@ -90,3 +90,36 @@ def test_where_everything_is_drawn_nothing_is_said(table: pd.DataFrame) -> None:
 def test_choices_are_words_the_most_frequent_first(table: pd.DataFrame) -> None:
     assert choices(table, "dataset") == ["digits", "fashion_mnist"]
     assert choices(table, "temperature") == ["4"]
+
+
+def test_runs_that_differ_in_the_seed_alone_are_one_point(table: pd.DataFrame) -> None:
+    found = view(table, Filters("digits"))
+    assert found is not None
+    assert (len(found.runs), len(found.front.table)) == (22, 11)
+    assert set(found.front.table["seeds"]) == {2}
+    handle = found.front.table["run_id"].iloc[0]
+    assert len(found.runs_of([handle])) == 2 and handle in set(found.runs_of([handle])["run_id"])
+    pair = found.runs_of([handle])
+    assert found.front.table["accuracy_val"].iloc[0] == pytest.approx(pair["accuracy_val"].mean())
+    assert "11 points of 22 runs, 22 of them your own" in found.subject
+
+
+def test_the_front_is_that_of_the_means_and_its_certainty_is_told(table: pd.DataFrame) -> None:
+    found = view(table, Filters("digits"))
+    assert found is not None
+    points = found.front.table
+    for mine, on_front in zip(points.itertuples(), found.front.mask, strict=True):
+        beaten = (points["accuracy_val"] >= mine.accuracy_val) & (points["size_bytes"] <= mine.size_bytes)
+        beaten &= (points["accuracy_val"] > mine.accuracy_val) | (points["size_bytes"] < mine.size_bytes)
+        assert on_front == (not beaten.any())
+    assert points["on_front"].between(0, 1).all()
+    assert points.loc[found.front.mask, "on_front"].mean() > points.loc[~found.front.mask, "on_front"].mean()
+    assert not (points["tied"] & found.front.mask).any()
+
+
+def test_of_single_seeds_nobody_knows_how_sure_they_are() -> None:
+    for record in factory.records(1):
+        records.save(record)
+    found = view(records.table(), Filters("digits"))
+    assert found is not None
+    assert found.front.table["on_front"].isna().all() and not found.front.table["tied"].any()

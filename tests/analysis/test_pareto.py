@@ -130,7 +130,7 @@ def test_what_depends_on_the_store_is_no_objective(fact: str) -> None:
 
 def test_picks_are_chosen_on_validation_and_tell_the_test_accuracy() -> None:
     sure = factory.record(factory.spec(seed=0), accuracy_val=0.98, accuracy=0.90, size_bytes=1000)
-    lucky = factory.record(factory.spec(seed=1), accuracy_val=0.90, accuracy=0.99, size_bytes=10)
+    lucky = factory.record(factory.spec(model="mlp_student"), accuracy_val=0.90, accuracy=0.99, size_bytes=10)
     table = stored([sure, lucky])
     for pick in (pareto.most_accurate(table), pareto.cheapest(table, "size_bytes")):
         assert pick is not None
@@ -147,16 +147,29 @@ def test_the_json_form_is_plain_and_best_first() -> None:
 
 
 def test_the_cheapest_is_within_a_point_of_the_best() -> None:
-    accuracies = {0: 0.98, 1: 0.9701, 2: 0.9699}
-    sizes = {0: 1000, 1: 500, 2: 100}
+    accuracies = {0.3: 0.98, 0.6: 0.9701, 0.8: 0.9699}
+    sizes = {0.3: 1000, 0.6: 500, 0.8: 100}
     table = stored(
-        factory.record(factory.spec(seed=seed), accuracy_val=accuracies[seed], size_bytes=sizes[seed])
-        for seed in accuracies
+        factory.record(
+            factory.spec(technique="l1_channel_pruning", sparsity=sparsity),
+            accuracy_val=accuracies[sparsity],
+            size_bytes=sizes[sparsity],
+        )
+        for sparsity in accuracies
     )
     pick = pareto.cheapest(table, "size_bytes")
     assert pick is not None
     assert (pick.value, pick.reference, pick.compared) == (500, 1000, 3)
     assert pareto.most_accurate(table).value == 0.98  # type: ignore[union-attr]
+
+
+def test_a_pick_is_a_recipe_at_the_mean_of_its_seeds() -> None:
+    seeds = [factory.record(factory.spec(seed=seed), accuracy_val=0.9 + seed / 100) for seed in range(3)]
+    once = factory.record(factory.spec(model="mlp_student"), accuracy_val=0.909)
+    best = pareto.most_accurate(stored([*seeds, once]))
+    assert best is not None
+    assert (best.seeds, best.compared) == (3, 2)
+    assert best.value == pytest.approx(0.91)
 
 
 def test_the_cheapest_in_joules_says_how_they_were_obtained() -> None:

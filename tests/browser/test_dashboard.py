@@ -65,21 +65,21 @@ def test_a_link_restores_the_view(filled: Dashboard, page: Page) -> None:
     page.goto(f"{filled.url}/explore?cost=Latency&technique=distill&technique=dense&bank=false")
     settle(page)
     expect(page.locator(".xtitle")).to_have_text(re.compile("Latency"))
-    expect(page.locator(".legendtext")).to_have_text(["Pareto front", "dense", "distill"])
+    expect(page.locator(".legendtext")).to_have_text(["Pareto front", "dense", "distill", "Recommended"])
     page.get_by_role("radio", name="MACs").click()
     expect(page).to_have_url(re.compile("cost=MACs"))
     settle(page)
     again = page.context.new_page()
     again.goto(page.url)
     expect(again.locator(".xtitle")).to_have_text(re.compile("MACs"), timeout=60_000)
-    expect(again.locator(".legendtext")).to_have_text(["Pareto front", "dense", "distill"])
+    expect(again.locator(".legendtext")).to_have_text(["Pareto front", "dense", "distill", "Recommended"])
 
 
 def test_a_box_drawn_in_the_chart_fills_the_table(filled: Dashboard, page: Page) -> None:
     page.goto(f"{filled.url}/explore")
     chart = page.locator(".js-plotly-plot .nsewdrag").first
     expect(chart).to_be_visible(timeout=60_000)
-    expect(page.get_by_role("heading", name="Runs on the front")).to_be_visible()
+    expect(page.get_by_role("heading", name="Points on the front")).to_be_visible()
     chart.scroll_into_view_if_needed()
     box = chart.bounding_box()
     assert box is not None
@@ -87,7 +87,7 @@ def test_a_box_drawn_in_the_chart_fills_the_table(filled: Dashboard, page: Page)
     page.mouse.down()
     page.mouse.move(box["x"] + box["width"] - 2, box["y"] + box["height"] - 2, steps=8)
     page.mouse.up()
-    expect(page.get_by_role("heading", name="Selected runs")).to_be_visible(timeout=60_000)
+    expect(page.get_by_role("heading", name="Selected points")).to_be_visible(timeout=60_000)
 
 
 def test_runs_are_compared_and_deleted_after_asking(filled: Dashboard, page: Page) -> None:

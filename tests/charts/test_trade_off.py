@@ -3,14 +3,17 @@ from __future__ import annotations
 import re
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 import pytest
 
-from greenai_core import charts, registry
+from greenai_core import registry
 from greenai_core.analysis import compare, published
 from greenai_core.analysis.explore import COSTS, Filters, View, view
 from greenai_core.analysis.figures import FIGURES
+from greenai_core.charts import course, looks, trade_off
+from greenai_core.charts.looks import ColourBy
 from greenai_core.store import records
 from tests import factory
 
@@ -25,15 +28,22 @@ def table() -> pd.DataFrame:
 def drawn(table: pd.DataFrame, **filters: Any) -> tuple[View, go.Figure]:
     found = view(table, Filters("digits", **filters))
     assert found is not None
-    return found, charts.trade_off(found, by="technique", rim="white")
+    return found, trade_off.draw(found, by="technique", rim="white")
 
 
 def points(figure: go.Figure) -> pd.DataFrame:
     rows = [
-        {"run_id": run, "x": x, "y": y, "opacity": trace.marker.opacity or 1.0, "symbol": trace.marker.symbol}
+        {"run_id": run, "x": x, "y": y, "opacity": opacity, "symbol": symbol, "name": trace.name}
         for trace in figure.data
         if trace.customdata is not None
-        for run, x, y in zip(trace.customdata, trace.x, trace.y, strict=True)
+        for run, x, y, opacity, symbol in zip(
+            trace.customdata,
+            trace.x,
+            trace.y,
+            trace.marker.opacity or [1.0] * len(trace.x),
+            trace.marker.symbol,
+            strict=True,
+        )
     ]
     return pd.DataFrame(rows).set_index("run_id")
 
@@ -51,12 +61,48 @@ def test_every_comparable_run_is_one_point_at_its_place(table: pd.DataFrame, cos
     assert re.search(r"\(.+\)|MACs", figure.layout.xaxis.title.text)
 
 
-def test_dominated_points_are_faded_and_the_front_is_not(table: pd.DataFrame) -> None:
+def test_dominated_points_are_faded_unless_they_are_tied_with_the_front(table: pd.DataFrame) -> None:
     found, figure = drawn(table)
     shown = points(figure)
-    front = list(found.front.points["run_id"])
-    assert set(shown.loc[front, "opacity"]) == {1.0}
-    assert (shown.drop(index=front)["opacity"] < 0.8).all()
+    full = found.front.table[found.front.mask | found.front.table["tied"]]
+    assert 0 < len(full) < len(shown)
+    assert set(shown.loc[full["run_id"], "opacity"]) == {1.0}
+    assert (shown.drop(index=full["run_id"])["opacity"] < 0.8).all()
+
+
+def test_a_point_of_one_seed_is_hollow_and_has_no_bars() -> None:
+    once = factory.record(factory.spec(technique="magnitude_pruning", sparsity=0.5))
+    for record in [*factory.records(2), once]:
+        records.save(record)
+    _, figure = drawn(records.table())
+    shown = points(figure)
+    assert [run for run, symbol in shown["symbol"].items() if symbol.endswith("-open")] == [once.run_id]
+    for record in factory.records(1, dataset="kmnist"):
+        records.save(record)
+    single = view(records.table(), Filters("kmnist"))
+    assert single is not None
+    (bars,) = [
+        trace for trace in trade_off.draw(single, by="model", rim="white").data if trace.error_y.array is not None
+    ]
+    assert pd.isna(list(bars.error_y.array)).all()
+
+
+def test_the_bars_of_the_front_are_its_intervals(table: pd.DataFrame) -> None:
+    found, figure = drawn(table, cost="Training energy")
+    (bars,) = [trace for trace in figure.data if trace.error_y.array is not None]
+    front = found.front.points
+    assert list(bars.error_y.array)[: len(front)] == pytest.approx(
+        list((front["accuracy_val_high"] - front["accuracy_val"]) * 100)
+    )
+    assert all(x - minus > 0 for x, minus in zip(bars.x, bars.error_x.arrayminus, strict=True))
+
+
+def test_the_recommended_point_is_ringed(table: pd.DataFrame) -> None:
+    found, _ = drawn(table)
+    chosen = found.front.points.iloc[0]
+    figure = trade_off.draw(found, by="technique", rim="white", pick=chosen["run_id"])
+    (ring,) = [trace for trace in figure.data if trace.name == "Recommended"]
+    assert list(ring.y) == pytest.approx([chosen["accuracy_val"] * 100])
 
 
 def test_the_front_is_drawn_as_steps(table: pd.DataFrame) -> None:
@@ -67,42 +113,60 @@ def test_the_front_is_drawn_as_steps(table: pd.DataFrame) -> None:
     assert list(line.y) == sorted(line.y)
 
 
+def seen(figure: go.Figure) -> dict[str, tuple[str, str]]:
+    """Return colour and shape of each name."""
+    traces = [trace for trace in figure.data if trace.customdata is not None and len(trace.customdata)]
+    return {trace.name: (trace.marker.color, trace.marker.symbol[0]) for trace in traces}
+
+
 def test_a_family_has_one_shape_and_a_technique_one_colour(table: pd.DataFrame) -> None:
     _, figure = drawn(table)
     _, fewer = drawn(table, techniques=("magnitude_pruning", "l1_channel_pruning"))
-    looks = {
-        trace.name: (trace.marker.color, trace.marker.symbol) for trace in figure.data if trace.customdata is not None
-    }
-    assert len({colour for colour, _ in looks.values()}) == len(looks) == 4
-    assert {colour for colour, _ in looks.values()} <= set(charts.OKABE_ITO)
-    again = {
-        trace.name: (trace.marker.color, trace.marker.symbol) for trace in fewer.data if trace.customdata is not None
-    }
-    assert again == {name: looks[name] for name in again}
+    found = seen(figure)
+    assert len({colour for colour, _ in found.values()}) == len(found) == 4
+    assert {colour for colour, _ in found.values()} <= set(looks.OKABE_ITO)
+    again = seen(fewer)
+    assert again == {name: found[name] for name in again}
 
 
 def test_hovering_tells_the_figures_with_units_and_how_energy_was_obtained(table: pd.DataFrame) -> None:
     _, figure = drawn(table, cost="Training energy")
     text = next(trace for trace in figure.data if trace.customdata is not None and len(trace.text)).text[0]
-    assert re.search(r"Validation accuracy: \d+\.\d\d %<br>Test accuracy: \d+\.\d\d %", text)
-    assert re.search(r"Training energy: [\d.]+ J ○ estimated", text)
+    assert re.search(r"Validation accuracy: \d+\.\d\d % \(.+ to .+\)<br>Test accuracy: \d+\.\d\d %", text)
+    assert re.search(r"Training energy: [\d.]+ J \(.+ to .+\) ○ estimated", text)
+    assert re.search(r"2 seeds<br>|on the front in \d+ % of draws", text)
 
 
 def test_a_long_legend_takes_nothing_from_the_plot(table: pd.DataFrame) -> None:
     _, figure = drawn(table)
     named = table.copy()
     named["technique"] = [registry.names("techniques")[index % 30] for index in range(len(named))]
+    named["replicate_key"] = named["run_id"]
     _, crowded = drawn(named)
     assert figure.layout.height == 460
     assert crowded.layout.height > 460 + 50
 
 
 def test_many_points_are_drawn_by_the_graphics_card(table: pd.DataFrame) -> None:
-    many = pd.concat([table.assign(run_id=table["run_id"] + str(copy)) for copy in range(100)], ignore_index=True)
+    named = [table["run_id"] + str(copy) for copy in range(100)]
+    many = pd.concat([table.assign(run_id=ids, replicate_key=ids) for ids in named], ignore_index=True)
     _, figure = drawn(many)
     assert {"scattergl"} == {
         trace.type for trace in figure.data if trace.customdata is not None and trace.marker.opacity
     }
+
+
+def test_of_very_many_points_the_front_and_a_few_thousand_others_are_drawn(table: pd.DataFrame) -> None:
+    noise = np.random.default_rng(0)
+    many = pd.concat([table] * 300, ignore_index=True)
+    many["run_id"] = many["replicate_key"] = [f"run-{place}" for place in range(len(many))]
+    many["size_bytes"] = (many["size_bytes"] * noise.lognormal(0, 0.5, len(many))).astype(int)
+    found, figure = drawn(many)
+    shown = points(figure)
+    assert len(found.front.table) == 6600
+    assert set(found.front.points["run_id"]) <= set(shown.index)
+    assert len(shown) == 2000 + len(found.front.points) == len(trade_off.shown(found))
+    assert shown["x"].max() == pytest.approx(points(drawn(many.nlargest(1, "size_bytes"))[1])["x"].max(), rel=1e-3)
 
 
 def test_published_points_are_on_the_test_axis_only(table: pd.DataFrame) -> None:
@@ -112,14 +176,14 @@ def test_published_points_are_on_the_test_axis_only(table: pd.DataFrame) -> None
     for split, count in (("Test", 1), ("Validation", 0)):
         found, _ = drawn(table, split=split)
         rows = published.points(printed, "digits", found.accuracy.column, found.cost.column)
-        figure = charts.trade_off(found, by="model", rim="white", published=rows)
+        figure = trade_off.draw(found, by="model", rim="white", published=rows)
         assert sum(trace.name == "Published by others" for trace in figure.data) == count
 
 
 def test_the_description_has_the_numbers(table: pd.DataFrame) -> None:
     found, _ = drawn(table)
-    text = charts.describe(found)
-    assert f"{len(table)} runs" in text
+    text = trade_off.describe(found)
+    assert f"{len(found.front.table)} points of {len(table)} runs" in text
     assert f"{int(found.front.mask.sum())} lie on the Pareto front" in text
 
 
@@ -131,7 +195,7 @@ def test_nothing_is_fetched_from_the_network(table: pd.DataFrame) -> None:
 def test_bars_add_up_to_the_energy_of_training() -> None:
     found = list(factory.records(1))[:4]
     assert any(stage.teacher for record in found for stage in record.stages)
-    figure = charts.stage_costs(found, compare.short_names(found))
+    figure = course.stage_costs(found, compare.short_names(found))
     totals = [
         sum(x for trace in figure.data for x, y in zip(trace.x, trace.y, strict=True) if y == name)
         for name in compare.short_names(found).values()
@@ -153,7 +217,7 @@ def test_progress_has_loss_and_accuracy_on_axes_of_their_own() -> None:
         {"stage": "train", "epoch": 2, "loss": 0.3, "accuracy_val": None},
         {"stage": "fine_tune", "epoch": 1, "loss": 0.2, "accuracy_val": 0.95},
     ]
-    loss, accuracy = charts.progress(epochs).data
+    loss, accuracy = course.progress(epochs).data
     assert list(loss.x) == list(accuracy.x) == [1, 2, 3]
     assert list(loss.y) == [0.5, 0.3, 0.2]
     assert list(accuracy.y) == [90.0, None, 95.0]
@@ -162,25 +226,25 @@ def test_progress_has_loss_and_accuracy_on_axes_of_their_own() -> None:
 
 def test_curves_join_the_epochs_of_all_stages() -> None:
     pruned = factory.record(factory.spec(technique="l1_channel_pruning", sparsity=0.8))
-    (line,) = charts.curves([pruned], compare.short_names([pruned])).data
+    (line,) = course.curves([pruned], compare.short_names([pruned])).data
     assert list(line.x) == [1, 2, 3, 4, 5]
     assert list(line.text) == ["train"] * 3 + ["fine_tune"] * 2
 
 
 @pytest.mark.parametrize("custom", ["run", ["run"]])
 def test_a_selected_point_names_its_run(custom: Any) -> None:
-    assert charts.run_of({"x": 1, "customdata": custom}) == "run"
+    assert trade_off.run_of({"x": 1, "customdata": custom}) == "run"
 
 
 @pytest.mark.parametrize(("low", "high"), [(0.3, 4.6), (1.0, 9e5), (24.0, 49.0)])
 def test_a_cost_axis_has_marks_in_its_range(low: float, high: float) -> None:
-    marks = charts._ticks(pd.Series([low, high])).get("tickvals")
+    marks = looks.ticks(pd.Series([low, high])).get("tickvals")
     assert marks is None or 3 <= sum(low <= mark <= high for mark in marks) <= 10
 
 
 def test_the_cost_axis_around_a_single_point_has_marks_that_are_whole_numbers() -> None:
     """Left to itself it would write 2 for 20."""
-    ticks = charts._ticks(pd.Series([85.0]))
+    ticks = looks.ticks(pd.Series([85.0]))
     assert {"10", "20", "50", "100", "200", "500"} <= set(ticks["ticktext"])
 
 
@@ -189,17 +253,17 @@ def test_the_cost_axis_around_a_single_point_has_marks_that_are_whole_numbers() 
     [("energy_per_sample_j", "Inference energy (J per prediction)"), ("energy_train_j", "Training energy (J)")],
 )
 def test_an_axis_says_what_its_values_are_of(cost: str, title: str) -> None:
-    assert charts._axis(FIGURES[cost], "J") == title
+    assert looks.axis(FIGURES[cost], "J") == title
 
 
 @pytest.mark.parametrize("by", ["technique", "model"])
-def test_no_two_names_look_alike_and_a_family_shares_its_shape(by: charts.ColourBy) -> None:
+def test_no_two_names_look_alike_and_a_family_shares_its_shape(by: ColourBy) -> None:
     kind: registry.Kind = "techniques" if by == "technique" else "models"
     everything = ("dense", *registry.names(kind)) if by == "technique" else registry.names(kind)
-    looks = charts._looks(by, everything)
-    assert len({(look["color"], look["symbol"]) for look in looks.values()}) == len(everything)
+    found = looks.looks(by, everything)
+    assert len({(look["color"], look["symbol"]) for look in found.values()}) == len(everything)
     families = {name: registry.entry(kind, name).describe()["family"] for name in registry.names(kind)}
-    shapes = {family: {looks[n]["symbol"].removesuffix("-open") for n in families if families[n] == family}
+    shapes = {family: {found[n]["symbol"].removesuffix("-dot") for n in families if families[n] == family}
               for family in families.values()}  # fmt: skip
     assert all(len(found) == 1 for found in shapes.values())
     assert len(set.union(*shapes.values())) == len(shapes)

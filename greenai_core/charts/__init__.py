@@ -1,0 +1,1 @@
+"""From tables and records to plotly figures."""

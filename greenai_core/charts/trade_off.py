@@ -1,0 +1,211 @@
+"""Accuracy against a cost: the points, their intervals, and the front."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import plotly.graph_objects as go
+
+from greenai_core import wording
+from greenai_core.analysis.explore import SPLITS, View
+from greenai_core.analysis.figures import FIGURES, SIGNS, Figure
+from greenai_core.analysis.thinning import thin
+from greenai_core.charts.looks import (
+    FRONT_LINE,
+    LARGE,
+    LAYOUT,
+    LEGEND_ROW,
+    NAMES_IN_A_ROW,
+    ColourBy,
+    axis,
+    looks,
+    ticks,
+)
+from greenai_core.wording import number
+
+FADED, SMALL = 0.7, 8
+OPEN = "-open"
+"""What makes a shape hollow."""
+LEAST_SHARE = 10.0
+"""An interval of a cost is drawn down to this part of its mean at most."""
+MANY_POINTS = 1500
+"""From here on points are drawn by the graphics card."""
+
+
+def draw(
+    view: View, *, by: ColourBy, rim: str, published: pd.DataFrame | None = None, pick: str | None = None
+) -> go.Figure:
+    """Draw accuracy against cost: dominated points faded, the front rimmed and joined by steps.
+
+    A point of one seed is open. On the front, and where it is tied with it, a point has its 95 % intervals as bars. Of
+    very many dominated points as many are drawn as `greenai_core.analysis.thinning` keeps.
+
+    Args:
+        view: what to draw.
+        by: which column decides about colour and shape.
+        rim: colour around the points of the front; that of the page's background.
+        published: reference points with the columns `label`, the cost and the accuracy of the view; hollow crosses.
+        pick: run_id of the point to ring.
+
+    Returns:
+        A figure whose points carry their run_id as customdata.
+    """
+    drawn = go.Figure()
+    table, front = view.front.table.iloc[shown(view)], view.front.points
+    unit = view.cost.quantity.common_unit(view.front.table[view.cost.column])
+    seen = looks(by, view.front.table[by].unique())
+    trace = go.Scattergl if len(table) > MANY_POINTS else go.Scatter
+    beaten = table[~table["run_id"].isin(front["run_id"])]
+    drawn.add_scatter(**_bars(pd.concat([front, beaten[beaten["tied"]]]), view, unit.size))
+    for name, look in seen.items():
+        rows = beaten[beaten[by] == name]
+        drawn.add_trace(
+            trace(
+                **_points(rows, view, unit.size),
+                name=name,
+                legendgroup=name,
+                showlegend=False,
+                marker={**look, "symbol": _symbols(rows, look), "size": SMALL, "opacity": _opacities(rows)},
+            )
+        )
+    ordered = view.front.points.sort_values(view.cost.column)
+    drawn.add_scatter(
+        x=ordered[view.cost.column] / unit.size,
+        y=ordered[view.accuracy.column] * 100,
+        mode="lines",
+        name="Pareto front",
+        line={"shape": "hv", "width": 2, "color": FRONT_LINE},
+        hoverinfo="skip",
+    )
+    for name, look in seen.items():
+        rows = front[front[by] == name]
+        marker = {**look, "symbol": _symbols(rows, look), "size": LARGE, "line": {"width": 1.5, "color": rim}}
+        drawn.add_scatter(
+            **_points(rows, view, unit.size), name=name, legendgroup=name, showlegend=False, marker=marker
+        )
+        drawn.add_scatter(x=[None], y=[None], mode="markers", name=name, legendgroup=name, marker={**look, "size": 10})
+    picked = table[table["run_id"] == pick]
+    if not picked.empty:
+        drawn.add_scatter(
+            x=picked[view.cost.column] / unit.size,
+            y=picked[view.accuracy.column] * 100,
+            mode="markers",
+            name="Recommended",
+            hoverinfo="skip",
+            marker={"symbol": "circle-open", "size": 2 * LARGE, "color": FRONT_LINE, "line": {"width": 3}},
+        )
+    if published is not None and not published.empty:
+        drawn.add_scatter(
+            x=published[view.cost.column] / unit.size,
+            y=published[view.accuracy.column] * 100,
+            mode="markers",
+            name="Published by others",
+            text=published["label"],
+            hovertemplate="%{text}<extra></extra>",
+            marker={"symbol": "x-thin", "size": 11, "line": {"width": 2, "color": FRONT_LINE}},
+        )
+    drawn.update_layout(
+        **LAYOUT,
+        height=460 + LEGEND_ROW * max(0, len(seen) // NAMES_IN_A_ROW - 1),
+        hovermode="closest",
+        dragmode="select",
+        uirevision=view.front.id,
+        xaxis={
+            "title": axis(view.cost, unit.name),
+            "type": "log",
+            **ticks(view.front.table[view.cost.column] / unit.size),
+        },
+        yaxis={"title": f"{view.accuracy.title} (%)"},
+    )
+    return drawn
+
+
+def shown(view: View) -> np.ndarray:
+    """Return which rows of the view's table are drawn: all, or where they are very many so many that none is missed."""
+    table = view.front.table
+    costs = np.log10(np.maximum(table[view.cost.column].to_numpy(float), sys.float_info.min))
+    return thin(costs, table[view.accuracy.column].to_numpy(float), view.front.mask)
+
+
+def describe(view: View) -> str:
+    """Say in words what `draw` draws, for those who cannot see it."""
+    best = view.front.points.sort_values(view.accuracy.column).iloc[-1]
+    return (
+        f"Scatter of {view.accuracy.title.lower()} against {view.cost.title.lower()} for "
+        f"{number(len(view.front.table), 'point')} of {number(len(view.runs), 'run')}; "
+        f"{int(view.front.mask.sum())} lie on the Pareto front. The most accurate reaches "
+        f"{view.accuracy.text(best[view.accuracy.column])} at {view.cost.text(best[view.cost.column])}. "
+        "The table below holds the same runs."
+    )
+
+
+def run_of(point: Mapping[str, Any]) -> str:
+    """Return the run_id of a point that was selected in a chart."""
+    custom = point.get("customdata")
+    return str(custom[0] if isinstance(custom, list | tuple) else custom)
+
+
+def _points(rows: pd.DataFrame, view: View, size: float) -> dict[str, Any]:
+    return {
+        "x": (rows[view.cost.column] / size).to_numpy(np.float32),
+        "y": (rows[view.accuracy.column] * 100).to_numpy(np.float32),
+        "customdata": rows["run_id"],
+        "text": [_hover(row, view) for row in rows.to_dict("records")],
+        "hovertemplate": "%{text}<extra></extra>",
+        "mode": "markers",
+    }
+
+
+def _bars(rows: pd.DataFrame, view: View, size: float) -> dict[str, Any]:
+    """Return a trace of nothing but intervals; those of a cost end above zero, which a log axis does not have."""
+    cost, accuracy = view.cost.column, view.accuracy.column
+    low = np.maximum(rows[f"{cost}_low"], rows[cost] / LEAST_SHARE)
+    bars = {"thickness": 1, "width": 3, "color": FRONT_LINE, "symmetric": False}
+    return {
+        "x": rows[cost] / size,
+        "y": rows[accuracy] * 100,
+        "error_x": {
+            **bars,
+            "array": (rows[f"{cost}_high"] - rows[cost]) / size,
+            "arrayminus": (rows[cost] - low) / size,
+        },
+        "error_y": {
+            **bars,
+            "array": (rows[f"{accuracy}_high"] - rows[accuracy]) * 100,
+            "arrayminus": (rows[accuracy] - rows[f"{accuracy}_low"]) * 100,
+        },
+        "mode": "markers",
+        "marker": {"opacity": 0},
+        "hoverinfo": "skip",
+        "showlegend": False,
+    }
+
+
+def _symbols(rows: pd.DataFrame, look: Mapping[str, str]) -> list[str]:
+    return [look["symbol"] if seeds > 1 else f"{look['symbol']}{OPEN}" for seeds in rows["seeds"]]
+
+
+def _opacities(rows: pd.DataFrame) -> list[float]:
+    return [1.0 if tied else FADED for tied in rows["tied"]]
+
+
+def _hover(row: dict[str, Any], view: View) -> str:
+    glyph = f" {SIGNS[view.kind]} {view.kind}" if view.kind else ""
+    accuracies = "<br>".join(_with_interval(FIGURES[name], row) for name in SPLITS.values())
+    return (
+        f"<b>{wording.point(row)}</b>, {number(row['seeds'], 'seed')}<br>"
+        f"{accuracies}<br>"
+        f"{_with_interval(view.cost, row)}{glyph}<br>"
+        f"{wording.standing(row)}<br>"
+        f"{row['run_id']}"
+    )
+
+
+def _with_interval(figure: Figure, row: Mapping[str, Any]) -> str:
+    low, high = row[f"{figure.column}_low"], row[f"{figure.column}_high"]
+    interval = "" if pd.isna(low) or low == high else f" ({figure.text(low)} to {figure.text(high)})"
+    return f"{figure.title}: {figure.text(row[figure.column])}{interval}"
