@@ -140,6 +140,21 @@ def test_the_picks_of_explore_are_of_the_group_that_is_drawn_and_chosen_on_valid
     assert (best.value, best.delta) == ("50.00 %", "validation; test 60.00 %")
 
 
+def test_a_recommendation_that_rests_on_one_seed_offers_more(filled: None) -> None:
+    assert not [button for button in opened("explore").button if button.label == "Run 4 more seeds"]
+    records.save(
+        factory.record(factory.spec(model="mlp_student", seed=7), accuracy_val=1.0, size_bytes=10, host="there")
+    )
+    other = factory.spec(model="mlp_student", technique="magnitude_pruning", sparsity=0.5)
+    records.save(factory.record(other, accuracy_val=1.0, accuracy=1.0, size_bytes=10))
+    app = opened("explore")
+    (more,) = [button for button in app.button if button.label == "Run 4 more seeds"]
+    more.click().run()
+    assert sorted(
+        job.spec["seed"] for job in queue.jobs() if job.spec["recipe"] == other.model_dump(mode="json")["recipe"]
+    ) == [1, 2, 3, 4]
+
+
 def test_filters_that_match_nothing_say_so(filled: None) -> None:
     app = opened("explore")
     app.slider(key="least").set_value(100).run()

@@ -21,6 +21,10 @@ from greenai_core.spec import digest
 POINT = 0.01
 """One percentage point of accuracy."""
 
+BLOCK = 10_000
+"""Rows of which the front is found at once; what leads a block competes with what leads the others. The sweep over all
+rows at once leaves the caches: half as fast at a million."""
+
 CHOSEN_BY = "accuracy_val"
 """Every choice is made on validation, whatever is shown: the test split can only tell once it has not been asked."""
 
@@ -90,6 +94,19 @@ def front_mask(values: np.ndarray, maximize: Sequence[bool]) -> np.ndarray:
         raise ValueError(f"expected an array (n, {len(maximize)}), got {values.shape}")
     if np.isnan(values).any():
         raise ValueError("an unknown value cannot be ranked; leave out rows with NaN")
+    kept = np.concatenate(
+        [
+            start + np.flatnonzero(_mask(values[start : start + BLOCK], maximize))
+            for start in range(0, len(values), BLOCK)
+        ]
+        or [np.zeros(0, dtype=int)]
+    )
+    mask = np.zeros(len(values), dtype=bool)
+    mask[kept[_mask(values[kept], maximize)]] = True
+    return mask
+
+
+def _mask(values: np.ndarray, maximize: Sequence[bool]) -> np.ndarray:
     if len(values) == 0:
         return np.zeros(0, dtype=bool)
     return np.asarray(moocore.is_nondominated(values, maximise=list(maximize), keep_weakly=True), dtype=bool)

@@ -183,3 +183,12 @@ def test_own_runs_come_first() -> None:
     table["origin"] = ["bank" if run.startswith("elsewhere") else "own" for run in table["run_id"]]
     first, *_ = pareto.fronts(table, ["accuracy_val", "energy_train_j"])
     assert set(first.table["origin"]) == {"own"}
+
+
+@pytest.mark.parametrize("objectives", [2, 3])
+def test_a_front_does_not_depend_on_the_blocks_it_is_found_in(objectives: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    values = np.random.default_rng(0).integers(0, 40, (500, objectives)).astype(float)  # with ties
+    maximize = [place % 2 == 0 for place in range(objectives)]
+    whole = pareto.front_mask(values, maximize)
+    monkeypatch.setattr(pareto, "BLOCK", 7)
+    assert (pareto.front_mask(values, maximize) == whole).all() and 0 < whole.sum() < len(values)
