@@ -245,18 +245,24 @@ def _records(chosen: argparse.Namespace) -> None:
 
 
 def _front(chosen: argparse.Namespace) -> None:
-    """Find the runs that no comparable run beats on every objective."""
-    from greenai_core.analysis import pareto
+    """Find the recipes that no comparable recipe beats on every objective, each at the mean of its seeds."""
+    from greenai_core.analysis import explore, pareto
     from greenai_core.store import records
 
     objectives = [name.strip() for name in chosen.objectives.split(",")]
-    fronts = [front.to_json() for front in pareto.fronts(records.table(), objectives, chosen.dataset)]
+    groups = pareto.fronts(records.table(), objectives, chosen.dataset)
+    fronts = [explore.as_json(explore.replicated(group)) for group in groups]
     rows = [
         {"front": number, **point, "run_id": " ".join(point["run_ids"])}
         for number, front in enumerate(fronts, start=1)
         for point in front["points"]
     ]
-    _emit(chosen, {"fronts": fronts}, rows, ("front", "run_id", "dataset", "model", "technique", "seed", *objectives))
+    _emit(
+        chosen,
+        {"fronts": fronts},
+        rows,
+        ("front", "run_id", "dataset", "model", "technique", "seeds", *objectives, "on_front"),
+    )
 
 
 def _remeasure(chosen: argparse.Namespace) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass, replace
+from typing import Any
 
 import pandas as pd
 
@@ -161,8 +162,8 @@ def replicated(front: Front) -> Front:
 
     Its table is as described in `View`.
     """
-    table = points(front.table, TOLD)
     objectives = list(front.objectives)
+    table = points(front.table, list(dict.fromkeys([*TOLD, *objectives])))
     maximize = [FIGURES[name].maximize for name in objectives]
     values, low, high = (
         table[[f"{name}{end}" for name in objectives]].to_numpy(float) for end in ("", "_low", "_high")
@@ -173,6 +174,29 @@ def replicated(front: Front) -> Front:
         tied=uncertainty.tied(values, low, high, maximize),
     )
     return replace(front, table=told, mask=front_mask(values, maximize))
+
+
+def as_json(front: Front) -> dict[str, Any]:
+    """Return keys, objectives and the points of a front as of `replicated`, best first objective first.
+
+    Each objective is a mean over the seeds; `NAME_low` and `NAME_high` are the ends of its 95 % interval and `on_front`
+    the probability that nothing beats the point: None where one seed cannot tell.
+    """
+    first = FIGURES[front.objectives[0]]
+    ordered = front.points.sort_values(first.column, ascending=not first.maximize, kind="stable")
+    ends = [f"{name}{end}" for name in front.objectives for end in ("", "_low", "_high")]
+    shown = ordered[[*_WHO, *ends, "on_front"]].astype(object)
+    points = shown.where(shown.notna(), None).to_dict("records")
+    return {
+        "keys": front.keys,
+        "objectives": list(front.objectives),
+        "compared": len(front.table),
+        "points": [{"run_ids": list(ids), **point} for ids, point in zip(ordered["run_ids"], points, strict=True)],
+    }
+
+
+_WHO = ("dataset", "model", "technique", "sparsity", "temperature", "seeds")
+"""What tells one point from another."""
 
 
 def name_of(front: Front, runs: pd.DataFrame) -> str:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import moocore
 import numpy as np
@@ -51,17 +50,6 @@ class Front:
     def points(self) -> pd.DataFrame:
         """The rows on the front."""
         return self.table[self.mask]
-
-    def to_json(self) -> dict[str, Any]:
-        """Return keys, objectives and the points of the front, best first objective first."""
-        first = figure(self.objectives[0])
-        ordered = self.points.sort_values(first.column, ascending=not first.maximize, kind="stable")
-        shown = ["dataset", "model", "technique", "seed", *self.objectives]
-        points = [
-            {"run_ids": [row["run_id"]], **{k: row[k] for k in shown}}
-            for row in ordered.astype(object).to_dict("records")
-        ]
-        return {"keys": self.keys, "objectives": list(self.objectives), "compared": len(self.table), "points": points}
 
 
 @dataclass(frozen=True)

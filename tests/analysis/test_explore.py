@@ -1,11 +1,13 @@
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pandas as pd
 import pytest
 
-from greenai_core.analysis.explore import COSTS, Filters, choices, name_of, view
+from greenai_core.analysis.explore import COSTS, Filters, as_json, choices, name_of, replicated, view
+from greenai_core.analysis.pareto import fronts
 from greenai_core.store import records
 from tests import factory
 
@@ -123,3 +125,16 @@ def test_of_single_seeds_nobody_knows_how_sure_they_are() -> None:
     found = view(records.table(), Filters("digits"))
     assert found is not None
     assert found.front.table["on_front"].isna().all() and not found.front.table["tied"].any()
+
+
+def test_the_json_form_of_a_front_is_plain_and_best_first(table: pd.DataFrame) -> None:
+    records.save(factory.record(factory.spec(technique="l1_channel_pruning", sparsity=0.99), size_bytes=9))
+    (front,) = fronts(records.table(), ["f1_macro", "size_bytes"], "digits")
+    written = json.loads(json.dumps(as_json(replicated(front)), allow_nan=False))
+    best_first = [point["f1_macro"] for point in written["points"]]
+    assert best_first == sorted(best_first, reverse=True)
+    assert [len(point["run_ids"]) for point in written["points"]] == [point["seeds"] for point in written["points"]]
+    (single,) = [point for point in written["points"] if point["seeds"] == 1]
+    assert single["f1_macro_low"] is None and single["temperature"] is None
+    assert all(0 <= point["on_front"] <= 1 for point in written["points"])
+    assert written["compared"] == 12

@@ -72,7 +72,7 @@ def usual() -> list[Record]:
 def test_a_lifetime_is_making_the_model_and_every_prediction(serving: str, joules: float) -> None:
     (front,) = Lifetime(1e6, serving).fronts(stored([run(train=560.0, sample=1e-3)]))
     assert front.table["lifetime_j"].tolist() == pytest.approx([joules])
-    assert front.to_json()["points"][0]["lifetime_j"] == pytest.approx(joules)
+    assert front.points["lifetime_j"].iloc[0] == pytest.approx(joules)
 
 
 def test_making_a_student_includes_its_teacher() -> None:

@@ -137,15 +137,6 @@ def test_picks_are_chosen_on_validation_and_tell_the_test_accuracy() -> None:
         assert (pick.run_id, pick.accuracy_val, pick.accuracy) == (sure.run_id, 0.98, 0.90)
 
 
-def test_the_json_form_is_plain_and_best_first() -> None:
-    (front,) = pareto.fronts(stored(factory.records(1)), ["accuracy_val", "size_bytes"])
-    written = front.to_json()
-    accuracies = [point["accuracy_val"] for point in written["points"]]
-    assert accuracies == sorted(accuracies, reverse=True)
-    assert {type(point["size_bytes"]) for point in written["points"]} == {int}
-    assert sum(len(point["run_ids"]) for point in written["points"]) == front.mask.sum()
-
-
 def test_the_cheapest_is_within_a_point_of_the_best() -> None:
     accuracies = {0.3: 0.98, 0.6: 0.9701, 0.8: 0.9699}
     sizes = {0.3: 1000, 0.6: 500, 0.8: 100}
