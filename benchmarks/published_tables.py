@@ -32,11 +32,11 @@ from unittest import mock
 
 import pandas as pd
 import torch
-from greenai_core.analysis.replicates import points
 
 from benchmarks import _textbook
 from benchmarks._report import arguments, emit
 from greenai_core import run
+from greenai_core.analysis.replicates import points
 from greenai_core.candidate import Candidate
 from greenai_core.registry import parse
 from greenai_core.spec import Spec, check
