@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
-from greenai_core.analysis.explore import Filters, View
+from greenai_core.analysis.explore import COSTS, SPLITS, Filters, View, name_of
 from greenai_core.analysis.thinning import count
 from greenai_core.charts import trade_off
 from pages.components import badge, controls, data, empty, lifetime, measuring, recommended, runs
@@ -65,6 +65,8 @@ def below(view: View, selected: set[str]) -> None:
     with st.container(horizontal=True):
         runs.csv(view.runs_of(set(rows["run_id"])), "runs", key="csv")
         runs.csv(view.runs, "comparable_runs", key="csv-all", label="Download all that are drawn")
+        runs.parquet(view.runs_of(set(rows["run_id"])), "runs", key="parquet")
+        runs.latex(rows, (*SPLITS.values(), *COSTS.values()), name_of(view.front, view.runs), key="latex")
 
 
 st.title("Accuracy against cost", anchor=False)

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import pandas as pd
 import streamlit as st
 from streamlit.elements.lib.column_types import ColumnConfig
 
 from greenai_core.analysis import tables
+from greenai_core.analysis.latex import table as to_latex
 from greenai_core.spec import digest
 
 
@@ -81,6 +84,33 @@ def csv(runs: pd.DataFrame, name: str, *, key: str, label: str = "Download CSV")
         icon=":material/download:",
         on_click="ignore",
         help="every key of the records, in joules, bytes and seconds",
+    )
+
+
+def parquet(runs: pd.DataFrame, name: str, *, key: str) -> None:
+    """Offer the runs as Parquet, with the columns and units of the CSV."""
+    st.download_button(
+        "Parquet",
+        lambda: runs.to_parquet(index=False),
+        f"{name}.parquet",
+        "application/vnd.apache.parquet",
+        key=key,
+        icon=":material/download:",
+        on_click="ignore",
+    )
+
+
+def latex(points: pd.DataFrame, figures: Sequence[str], measured_on: str, *, key: str) -> None:
+    """Offer points as a table for a paper, with intervals and a footnote on the measuring."""
+    st.download_button(
+        "LaTeX",
+        lambda: to_latex(points, figures, measured_on).encode(),
+        "points.tex",
+        "application/x-tex",
+        key=key,
+        icon=":material/download:",
+        on_click="ignore",
+        help="needs the package booktabs",
     )
 
 
