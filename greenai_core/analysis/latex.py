@@ -17,7 +17,8 @@ SPECIAL = str.maketrans(
 
 METHOD = (
     "Means over the seeds; $\\pm$ is half the width of the 95\\,\\% interval of a mean, by Student's t over the seeds, "
-    "or for one seed that of its repeated readings. Chosen on validation; the test split is reported. 1 KB is 1024 bytes."
+    "or for one seed that of its repeated readings. Choices are made on validation, the test split is only told. "
+    "1 KB is 1024 bytes."
 )
 
 
