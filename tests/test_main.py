@@ -291,7 +291,8 @@ def test_run_here_and_in_the_background(spec_file: Path, monkeypatch: pytest.Mon
     monkeypatch.setenv("GREENAI_IDLE_EXIT_S", "1")
     (job,) = json.loads(process("submit", spec_file, "--again").stdout)["jobs"]
     work = process("work", "--until-idle")
-    assert work.returncode == 0 and work.stdout == "" and f"job {job['id']} succeeded" in work.stderr
+    # What it says depends on whether the supervisor that `submit` started is done before it looks.
+    assert work.returncode == 0 and work.stdout == ""
     (ended,) = json.loads(process("jobs", job["id"]).stdout)["jobs"]
     assert (ended["state"], ended["progress"], ended["attempts"]) == ("succeeded", 1.0, 1)
     assert {r["run_id"] for r in json.loads(process("records", "--origin", "own").stdout)["records"]} == {

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from greenai_core.settings import settings
+from greenai_core.store.derived import DERIVED, SOURCES, derive
 from greenai_core.store.rows import plain
 from greenai_core.store.schema import RUN_COLUMNS
 
@@ -21,7 +22,7 @@ def version() -> list[tuple[str, int, int]]:
 
 
 def frames() -> list[pd.DataFrame]:
-    """Return each file with every column of `RUN_COLUMNS`; do not change them, they are shared."""
+    """Return each file with every column of the table `run`; do not change them, they are shared."""
     return [_read(path, path.stat().st_mtime_ns) for path in _files()]
 
 
@@ -54,4 +55,7 @@ def _read(path: Path, _mtime_ns: int) -> pd.DataFrame:
     import pandas as pd
 
     # A column that did not exist when a file was written is unknown.
-    return pd.read_parquet(path).reindex(columns=list(RUN_COLUMNS))
+    found = pd.read_parquet(path).reindex(columns=list(RUN_COLUMNS))
+    sources = found[list(SOURCES)].astype(object)
+    told = [derive(row) for row in sources.where(sources.notna(), None).to_dict("records")]
+    return found.join(pd.DataFrame(told, columns=list(DERIVED)))

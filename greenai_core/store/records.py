@@ -7,7 +7,6 @@ a record of this store wins over one of the bank with the same run_id.
 from __future__ import annotations
 
 import json
-import math
 import uuid
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
@@ -21,6 +20,7 @@ from greenai_core.settings import settings
 from greenai_core.spec import digest
 from greenai_core.store import artifacts, bank, underway
 from greenai_core.store.database import reading, writing
+from greenai_core.store.derived import DERIVED, SOURCES, derive
 from greenai_core.store.rows import FLAT, from_row, to_row
 from greenai_core.store.schema import RUN_COLUMNS, meta, run
 
@@ -30,9 +30,6 @@ if TYPE_CHECKING:
     from greenai_core.jobs.access import Access
 
 Origin = Literal["all", "own", "bank"]
-
-PLAIN_TRAINING = ("train", "fine_tune")
-"""Stages that no technique is named after."""
 
 
 def save(record: Record) -> None:
@@ -135,29 +132,34 @@ def _every(origin: Origin, _version: str) -> tuple[Record, ...]:
 def table(origin: Origin = "all") -> pd.DataFrame:
     """Return one row per record, newest first, with every flat key of a record and the columns that follow from it.
 
-    Those are: origin ("own" or "bank"); technique (the last stage that is not plain training, else "dense");
-    techniques (all stages, "train > l1_channel_pruning > fine_tune"); sparsity (the largest of any stage, 0.0 if
-    none); temperature (NaN where nothing is distilled); quality_key, training_key, inference_key and
-    comparability_key; replicate_key (equal for runs that differ in the seed only); energy_kind. What is unknown is
-    missing (NaN, None); columns of numbers have a numeric type also where every value is missing.
+    Those are origin ("own" or "bank"), energy_kind, and those of `greenai_core.store.derived.DERIVED`. What is unknown
+    is missing (NaN, None); columns of numbers have a numeric type also where every value is missing.
     """
     import pandas as pd
 
-    columns = [*FLAT, *_SOURCES]
+    columns = [*FLAT, *DERIVED]
     parts = []
     if origin != "bank":
-        with reading() as connection:
-            own = _shown(connection, *(run.c[name] for name in columns))
+        own = _told(columns)
         parts.append(pd.DataFrame.from_records(own, columns=columns).assign(origin="own"))
     if origin != "own":
         parts += [frame[columns].assign(origin="bank") for frame in bank.frames()]
     parts = [part.astype(object) for part in parts if len(part)]
     whole = pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=[*columns, "origin"])
     whole = whole.drop_duplicates("run_id").sort_values("created_at", ascending=False, kind="stable", ignore_index=True)
-    texts = whole[list(_SOURCES)].where(whole[list(_SOURCES)].notna(), None)
-    derived = [_derive(*row) for row in texts.itertuples(index=False, name=None)]
-    whole = whole.drop(columns=list(_SOURCES)).join(pd.DataFrame.from_records(derived, columns=list(_DERIVED)))
     return _typed(whole.assign(energy_kind=whole["energy_train_kind"]))
+
+
+def _told(columns: Sequence[str]) -> Sequence[sa.Row[Any]]:
+    """Return these columns of every record of this store that is shown."""
+    for _ in range(2):
+        with reading() as connection:
+            found = _shown(connection, *(run.c[name] for name in columns))
+        if all(row.replicate_key is not None for row in found):
+            break
+        with writing() as connection:
+            _fill(connection)
+    return found
 
 
 def version() -> str:
@@ -208,36 +210,11 @@ def _changed(connection: sa.Connection) -> None:
     connection.execute(meta.insert().values(name="runs_version", value=uuid.uuid4().hex))
 
 
-_SOURCES = ("recipe", "spec", "comparability")
-_KEYS = ("quality", "training", "inference")
-_DERIVED = (
-    "technique",
-    "techniques",
-    "sparsity",
-    "temperature",
-    *(f"{key}_key" for key in _KEYS),
-    "comparability_key",
-    "replicate_key",
-)
-
-
-@lru_cache(maxsize=65536)
-def _derive(recipe_json: str, spec_json: str, comparability_json: str | None) -> tuple[Any, ...]:
-    """Return the values of `_DERIVED`; remembered, since a table of old records is asked for again and again."""
-    recipe: list[dict[str, Any]] = json.loads(recipe_json)
-    names = [stage["name"] for stage in recipe]
-    techniques = [name for name in names if name not in PLAIN_TRAINING]
-    keys = json.loads(comparability_json) if comparability_json else None
-    spec = json.loads(spec_json)
-    return (
-        techniques[-1] if techniques else "dense",
-        " > ".join(names),
-        max((stage.get("sparsity", 0.0) for stage in recipe), default=0.0),
-        next((stage["temperature"] for stage in recipe if "temperature" in stage), math.nan),
-        *((keys[key] if keys else None) for key in _KEYS),
-        digest(keys) if keys else None,
-        digest({name: value for name, value in spec.items() if name not in ("seed", "measurement")}),
-    )
+def _fill(connection: sa.Connection) -> None:
+    """Derive what an older program, which knew of no such columns, left out."""
+    empty = sa.select(run.c.run_id, *(run.c[name] for name in SOURCES)).where(run.c.replicate_key.is_(None))
+    for row in connection.execute(empty).mappings().all():
+        connection.execute(run.update().where(run.c.run_id == row["run_id"]).values(derive(row)))
 
 
 def _typed(table: pd.DataFrame) -> pd.DataFrame:
@@ -245,5 +222,6 @@ def _typed(table: pd.DataFrame) -> pd.DataFrame:
     floats = [name for name, kind in RUN_COLUMNS.items() if kind == "float"]
     incomplete = [name for name in whole_numbers if not len(table) or table[name].isna().any()]
     complete = [name for name in whole_numbers if name not in incomplete]
-    types: dict[str, Any] = dict.fromkeys([*floats, *incomplete, "sparsity", "temperature"], "float64")
+    derived = [name for name, kind in DERIVED.items() if kind == "float"]
+    types: dict[str, Any] = dict.fromkeys([*floats, *incomplete, *derived], "float64")
     return table.astype(types | dict.fromkeys(complete, "int64"))

@@ -1,7 +1,8 @@
 """The tables of the store.
 
-The columns of `run` are those of `Record`, so that a field is declared once: numbers and texts are columns of their
-own, everything structured is JSON text. Times of the job tables are seconds since 1970-01-01 UTC.
+The columns of `run` are those of `Record`, so that a field is declared once, and those that follow from it
+(`greenai_core.store.derived`): numbers and texts are columns of their own, everything structured is JSON text. Times of
+the job tables are seconds since 1970-01-01 UTC.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ import sqlalchemy as sa
 from pydantic import BaseModel
 
 from greenai_core.record import Record
+from greenai_core.store.derived import DERIVED
 
 ColumnKind = Literal["int", "float", "text", "json"]
 _SERIAL = sa.BigInteger().with_variant(sa.Integer, "sqlite")  # SQLite numbers rows of this type only by itself
@@ -46,7 +48,11 @@ meta = sa.Table("meta", metadata, sa.Column("name", sa.Text, primary_key=True), 
 run = sa.Table(
     "run",
     metadata,
-    *(sa.Column(name, _SQL_TYPES[kind], primary_key=name == "run_id") for name, kind in RUN_COLUMNS.items()),
+    # What is asked for often comes first: what lies behind long texts takes several times as long to read.
+    *(
+        sa.Column(name, _SQL_TYPES[kind], primary_key=name == "run_id")
+        for name, kind in sorted({**RUN_COLUMNS, **DERIVED}.items(), key=lambda column: column[1] == "json")
+    ),
     sa.Index("run_by_spec", "spec_id"),
 )
 

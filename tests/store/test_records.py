@@ -7,6 +7,7 @@ from typing import Any
 
 import pandas as pd
 import pytest
+import sqlalchemy as sa
 
 from greenai_core import registry
 from greenai_core.errors import BadInput, ReadOnly
@@ -15,6 +16,9 @@ from greenai_core.record import Comparability
 from greenai_core.settings import settings
 from greenai_core.spec import Measurement, Spec, check
 from greenai_core.store import answers, artifacts, exchange, records
+from greenai_core.store.database import reading, writing
+from greenai_core.store.derived import DERIVED
+from greenai_core.store.schema import run
 from tests import factory
 
 pytestmark = pytest.mark.usefixtures("any_store")
@@ -240,3 +244,24 @@ def test_stored_structures_are_json_text() -> None:
     records.save(record)
     ((_, row),) = records.rows()
     assert json.loads(row["recipe"]) == list(record.recipe)
+
+
+def test_what_an_older_program_stored_is_derived_when_it_is_asked_for() -> None:
+    saved = [factory.record(factory.spec(technique="distill", model="mlp_student")), factory.record()]
+    for record in saved:
+        records.save(record)
+    before = records.table("own")
+    with writing() as connection:
+        connection.execute(run.update().values(dict.fromkeys(DERIVED)))
+    pd.testing.assert_frame_equal(records.table("own"), before)
+    with reading() as connection:
+        assert None not in connection.execute(sa.select(run.c.replicate_key)).scalars().all()
+
+
+def test_the_intervals_of_the_newest_measurement_are_in_the_table() -> None:
+    record = factory.record()
+    first = record.measurements[0]
+    again = first.model_copy(update={"energy_per_sample_ci95_j": 0.25, "energy_per_sample_b1_ci95_j": None})
+    records.save(record.model_copy(update={"measurements": (first, again)}))
+    row = records.table("own").iloc[0]
+    assert row["energy_per_sample_ci95_j"] == 0.25 and pd.isna(row["energy_per_sample_b1_ci95_j"])
