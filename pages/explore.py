@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import streamlit as st
 
-from greenai_core.analysis.explore import COSTS, SPLITS, Filters, View, name_of
+from greenai_core.analysis.explore import Filters, View, name_of
+from greenai_core.analysis.pareto import CHOSEN_BY
 from greenai_core.analysis.thinning import count
 from greenai_core.charts import trade_off
 from pages.components import badge, controls, data, empty, lifetime, measuring, recommended, runs
@@ -31,12 +32,12 @@ def answers(view: View) -> None:
         )
 
 
-def conditions(filters: Filters, view: View) -> None:
+def conditions(view: View) -> None:
     st.caption(
         "Every point is one recipe at the mean of its seeds, hollow where there is only one; bars are 95 % intervals. "
         f"No other point beats one on the line on both axes. {view.subject} {view.left_out}"
     )
-    if filters.split == "Test":
+    if view.accuracy.column != CHOSEN_BY:
         st.caption(f":material/warning: {PUBLISHED}")
     with st.container(horizontal=True, vertical_alignment="bottom"):
         controls.group(view)
@@ -61,12 +62,13 @@ def below(view: View, selected: set[str]) -> None:
     rows = view.front.table[view.front.table["run_id"].isin(selected)] if selected else view.front.points
     st.subheader("Selected points" if selected else "Points on the front", anchor=False)
     st.caption("Click points or draw a box in the chart to see them here; their runs are what is downloaded.")
-    runs.points(rows.sort_values(view.accuracy.column, ascending=False), alt="The points shown in the chart")
+    ordered = rows.sort_values(view.accuracy.column, ascending=False)
+    runs.points(ordered, view.figures, alt="The points shown in the chart")
     with st.container(horizontal=True):
         runs.csv(view.runs_of(set(rows["run_id"])), "runs", key="csv")
         runs.csv(view.runs, "comparable_runs", key="csv-all", label="Download all that are drawn")
         runs.parquet(view.runs_of(set(rows["run_id"])), "runs", key="parquet")
-        runs.latex(rows, (*SPLITS.values(), *COSTS.values()), name_of(view.front, view.runs), key="latex")
+        runs.latex(ordered, view.figures, name_of(view.front, view.runs), key="latex")
 
 
 st.title("Accuracy against cost", anchor=False)
@@ -80,7 +82,7 @@ else:
         empty.nothing_matches()
     else:
         answers(view)
-        conditions(filters, view)
+        conditions(view)
         pick = recommended.section(view)
         below(view, chart(filters, view, pick))
         lifetime.section(filters.apply(table))

@@ -21,14 +21,20 @@ COSTS: dict[str, str] = {
     "Inference energy": "energy_per_sample_j",
     "Latency": "latency_ms",
     "MACs": "macs",
+    "Parameters": "params",
+    "Throughput": "throughput",
+    "Batch-1 energy": "energy_per_sample_b1_j",
+    "Carbon": "carbon_train_g",
+    "CPU time": "cpu_s",
 }
-"""The cost axes, by the words that stand in links."""
+"""The horizontal axes, by the words that stand in links; of throughput more is better."""
 
-SPLITS: dict[str, str] = {"Validation": "accuracy_val", "Test": "accuracy"}
-"""The accuracy axes, by the words that stand in links."""
+SPLITS: dict[str, str] = {"Validation": "accuracy_val", "Test": "accuracy", "Macro F1 (test)": "f1_macro"}
+"""The upright axes, by the words that stand in links."""
 
-TOLD = tuple(dict.fromkeys([*SPLITS.values(), *COSTS.values(), "params"]))
-"""The figures of a point, whichever are drawn."""
+ACCURACIES = ("accuracy_val", "accuracy")
+TOLD = (*ACCURACIES, "size_bytes", "energy_train_j", "energy_per_sample_j", "latency_ms", "macs", "params")
+"""The figures of a point, besides those that are drawn."""
 
 MANY_POINTS, FEWER_DRAWS = 20_000, 200
 """From so many points on, their probabilities come from so many draws."""
@@ -103,6 +109,11 @@ class View:
         return self.front.keys.get(self.cost.kind_column) if self.cost.kind_column else None
 
     @property
+    def figures(self) -> tuple[str, ...]:
+        """The figures that its points tell: `TOLD`, and those of its axes."""
+        return told(self.front.objectives)
+
+    @property
     def subject(self) -> str:
         """One sentence on what is drawn."""
         own = int((self.runs["origin"] == "own").sum())
@@ -157,23 +168,28 @@ def view(table: pd.DataFrame, filters: Filters, group: str | None = None) -> Vie
     )
 
 
+def told(objectives: Iterable[str]) -> tuple[str, ...]:
+    """Return the figures that points tell which are ranked by `objectives`, each once."""
+    return tuple(dict.fromkeys([*TOLD, *objectives]))
+
+
 def replicated(front: Front) -> Front:
     """Return a front of runs as one of points: runs that differ in nothing but the seed are one, at their means.
 
     Its table is as described in `View`.
     """
     objectives = list(front.objectives)
-    table = points(front.table, list(dict.fromkeys([*TOLD, *objectives])))
+    table = points(front.table, told(objectives))
     maximize = [FIGURES[name].maximize for name in objectives]
     values, low, high = (
         table[[f"{name}{end}" for name in objectives]].to_numpy(float) for end in ("", "_low", "_high")
     )
     draws = FEWER_DRAWS if len(table) > MANY_POINTS else uncertainty.DRAWS
-    told = table.assign(
+    certain = table.assign(
         on_front=uncertainty.probabilities(table, objectives, draws=draws),
         tied=uncertainty.tied(values, low, high, maximize),
     )
-    return replace(front, table=told, mask=front_mask(values, maximize))
+    return replace(front, table=certain, mask=front_mask(values, maximize))
 
 
 def as_json(front: Front) -> dict[str, Any]:

@@ -30,7 +30,7 @@ def table(points: pd.DataFrame, figures: Sequence[str], measured_on: str) -> str
         figures: which figures to show, in this order.
         measured_on: the machine, for the footnote.
     """
-    frame, headings = tables.points(points)
+    frame, headings = tables.points(points, figures)
     titles = ["Recipe", "Seeds", *(headings[name].heading for name in figures)]
     recipes = [point(row) for row in points.to_dict("records")]
     rows = [

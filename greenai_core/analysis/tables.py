@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import pandas as pd
 
-from greenai_core.analysis.explore import TOLD
 from greenai_core.analysis.figures import FIGURES, Figure, sign
 
 WORDS = {
@@ -78,22 +78,24 @@ def shown(runs: pd.DataFrame) -> tuple[pd.DataFrame, dict[str, Column]]:
     return pd.DataFrame(parts), headings
 
 
-POINT_COLUMNS = ("technique", "model", "sparsity", "seeds", "on_front", "tied", *TOLD, "origin")
-"""What a table of points shows, in this order."""
+POINT_COLUMNS = ("technique", "model", "sparsity", "seeds", "on_front", "tied")
+"""What a table of points shows before their figures, in this order."""
 
 
-def points(table: pd.DataFrame) -> tuple[pd.DataFrame, dict[str, Column]]:
+def points(table: pd.DataFrame, figures: Sequence[str]) -> tuple[pd.DataFrame, dict[str, Column]]:
     """Scale the figures of points as `shown` does those of runs; each mean is followed by its 95 % interval.
 
     Args:
         table: that of `greenai_core.analysis.explore.View.front`.
+        figures: which to show.
 
     Returns:
-        The table, with the columns of `POINT_COLUMNS`, the half-widths and the kinds, and how each column is headed.
+        The table, with the columns of `POINT_COLUMNS`, the figures, their half-widths and kinds, and the origin; how
+        each column is headed.
     """
     parts: dict[str, pd.Series] = {}
     headings: dict[str, Column] = {}
-    for name in POINT_COLUMNS:
+    for name in (*POINT_COLUMNS, *figures, "origin"):
         figure = FIGURES.get(name)
         if figure is None:
             parts[name] = table[name] * 100 if name == "on_front" else table[name]

@@ -33,6 +33,8 @@ LAYOUT: dict[str, Any] = {
 
 def axis(cost: Figure, unit: str) -> str:
     """Return the title of an axis that shows a figure in a unit."""
+    if not unit:
+        return cost.title
     if cost.title in unit:
         return unit
     return f"{cost.title} ({unit} per {cost.per})" if cost.per else f"{cost.title} ({unit})"

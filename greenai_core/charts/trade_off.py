@@ -11,7 +11,7 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from greenai_core import wording
-from greenai_core.analysis.explore import SPLITS, View
+from greenai_core.analysis.explore import ACCURACIES, View
 from greenai_core.analysis.figures import FIGURES, SIGNS, Figure
 from greenai_core.analysis.thinning import thin
 from greenai_core.charts.looks import (
@@ -78,7 +78,7 @@ def draw(
         y=ordered[view.accuracy.column] * 100,
         mode="lines",
         name="Pareto front",
-        line={"shape": "hv", "width": 2, "color": FRONT_LINE},
+        line={"shape": "vh" if view.cost.maximize else "hv", "width": 2, "color": FRONT_LINE},
         hoverinfo="skip",
     )
     for name, look in seen.items():
@@ -195,7 +195,9 @@ def _opacities(rows: pd.DataFrame) -> list[float]:
 
 def _hover(row: dict[str, Any], view: View) -> str:
     glyph = f" {SIGNS[view.kind]} {view.kind}" if view.kind else ""
-    accuracies = "<br>".join(_with_interval(FIGURES[name], row) for name in SPLITS.values())
+    accuracies = "<br>".join(
+        _with_interval(FIGURES[name], row) for name in dict.fromkeys([*ACCURACIES, view.accuracy.column])
+    )
     return (
         f"<b>{wording.point(row)}</b>, {number(row['seeds'], 'seed')}<br>"
         f"{accuracies}<br>"

@@ -13,9 +13,9 @@ from greenai_core.analysis.latex import table as to_latex
 from greenai_core.spec import digest
 
 
-def points(shown: pd.DataFrame, *, alt: str) -> None:
+def points(shown: pd.DataFrame, figures: Sequence[str], *, alt: str) -> None:
     """Show one row per point: means over the seeds, their intervals, and how sure its place is."""
-    frame, headings = tables.points(shown)
+    frame, headings = tables.points(shown, figures)
     config = {name: _column(name, column) for name, column in headings.items()}
     st.dataframe(frame, hide_index=True, column_config=config, alt=alt, height=_height(frame), placeholder="")
 

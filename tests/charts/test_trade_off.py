@@ -20,7 +20,7 @@ from tests import factory
 
 @pytest.fixture
 def table() -> pd.DataFrame:
-    for record in factory.records(2):
+    for record in factory.records(2, carbon_train_g=1.5):
         records.save(record)
     return records.table()
 
@@ -58,7 +58,7 @@ def test_every_comparable_run_is_one_point_at_its_place(table: pd.DataFrame, cos
     ratio = expected.loc[shown.index, COSTS[cost]].to_numpy() / shown["x"].to_numpy()
     assert ratio == pytest.approx(ratio[0])
     assert figure.layout.xaxis.type == "log"
-    assert re.search(r"\(.+\)|MACs", figure.layout.xaxis.title.text)
+    assert re.search(r"\(.+\)|MACs|Parameters", figure.layout.xaxis.title.text)
 
 
 def test_dominated_points_are_faded_unless_they_are_tied_with_the_front(table: pd.DataFrame) -> None:
@@ -111,6 +111,14 @@ def test_the_front_is_drawn_as_steps(table: pd.DataFrame) -> None:
     assert line.line.shape == "hv"
     assert list(line.x) == sorted(line.x)
     assert list(line.y) == sorted(line.y)
+
+
+def test_where_more_of_both_is_better_the_steps_go_down(table: pd.DataFrame) -> None:
+    found, figure = drawn(table, cost="Throughput")
+    (line,) = [trace for trace in figure.data if trace.mode == "lines"]
+    assert found.cost.maximize and line.line.shape == "vh"
+    assert list(line.x) == sorted(line.x)
+    assert list(line.y) == sorted(line.y, reverse=True) and len(line.y) > 1
 
 
 def seen(figure: go.Figure) -> dict[str, tuple[str, str]]:
