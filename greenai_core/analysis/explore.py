@@ -21,7 +21,7 @@ COSTS: dict[str, str] = {
     "Inference energy": "energy_per_sample_j",
     "Latency": "latency_ms",
     "MACs": "macs",
-    "Parameters": "params",
+    "Params": "params",
     "Throughput": "throughput",
     "Batch-1 energy": "energy_per_sample_b1_j",
     "Carbon": "carbon_train_g",
