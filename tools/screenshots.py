@@ -18,7 +18,7 @@ from playwright.sync_api import Browser, Page, ViewportSize
 from tools import dashboard
 
 Theme = Literal["light", "dark"]
-SIZE: ViewportSize = {"width": 1280, "height": 1000}
+SIZE: ViewportSize = {"width": 1280, "height": 1220}
 SCALE = 1.5
 SETTLED_S = 2.0
 """Charts move into place after the page is there."""

@@ -15,7 +15,7 @@ from greenai_core.charts import lifetime as lifetime_chart
 from greenai_core.energy.carbon import countries
 from greenai_core.settings import settings
 from greenai_core.wording import number
-from pages.components import badge, data, refusal
+from pages.components import badge, data, overhead, refusal
 from pages.components.controls import BIND
 from pages.components.provenance import PLAIN
 
@@ -108,16 +108,7 @@ def _assumptions() -> Assumptions:
         key="lifetime-grid",
         width=240,
     )
-    pue = st.number_input(
-        "PUE",
-        min_value=1.0,
-        value=1.0,
-        step=0.1,
-        format="%.2f",
-        key="lifetime-pue",
-        width=130,
-        help="energy at the wall of the data centre over energy of its computers; 1.1 is very good, 1.6 usual",
-    )
+    pue = overhead.pue("lifetime-pue")
     return Assumptions(country=country, pue=pue)
 
 

@@ -9,7 +9,7 @@ from greenai_core.analysis.recost import Assumptions, recost, watts_assumed
 from greenai_core.energy.carbon import countries
 from greenai_core.record import Record
 from greenai_core.settings import settings
-from pages.components import refusal
+from pages.components import overhead, refusal
 
 STATED = "Another figure"
 
@@ -19,16 +19,7 @@ def what_if(record: Record) -> None:
     st.caption("The same run on another grid, in a data centre, or with another guess of what a core takes.")
     with st.container(horizontal=True, vertical_alignment="bottom"):
         country, grams, source = _grid(record)
-        pue = st.number_input(
-            "PUE",
-            min_value=1.0,
-            value=1.0,
-            step=0.1,
-            format="%.2f",
-            key=f"pue-{record.run_id}",
-            width=130,
-            help="energy at the wall of the data centre over energy of its computers; 1.1 is very good, 1.6 usual",
-        )
+        pue = overhead.pue(f"pue-{record.run_id}")
         watts = _watts(record)
     with refusal.shown():
         assumptions = Assumptions(country=country, g_per_kwh=grams, source=source, pue=pue, w_per_core=watts)
