@@ -11,7 +11,8 @@ tutorials (`benchmarks._textbook`); ours are whole runs, reading the data, valid
 
     GREENAI_DATA_DIR=... python -m benchmarks.published_tables [--quick] [--seeds N] [--format table|json]
 
-`--seeds` takes the first N seeds only for the CPU-seconds; `--quick` one, and little data.
+`--seeds` takes the first N seeds only for the CPU-seconds; `--quick` one, and every stage for one epoch, where what a
+run costs besides training weighs most: its ratio shows that both ways work, not the claim.
 """
 
 from __future__ import annotations
