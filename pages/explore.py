@@ -6,6 +6,7 @@ import streamlit as st
 
 from greenai_core.analysis.explore import Filters, View, name_of
 from greenai_core.analysis.pareto import CHOSEN_BY
+from greenai_core.analysis.ranks import dominated_share
 from greenai_core.analysis.thinning import count
 from greenai_core.charts import trade_off
 from pages.components import badge, controls, data, empty, lifetime, measuring, recommended, runs
@@ -23,13 +24,20 @@ def answers(view: View) -> None:
         st.metric(
             "On the front",
             f"{int(view.front.mask.sum())} of {len(view.front.table)}",
-            "points that nothing beats",
+            _dominated(view),
             delta_color="off",
             delta_arrow="off",
             border=True,
             height="stretch",
-            help="No other comparable point is better on one axis and at least as good on the other.",
+            help="No other comparable point is better on one axis and at least as good on the other. The box lies "
+            "between the best and the worst of these points, costs on a logarithmic scale (hypervolume); shares of "
+            "other points do not compare with it.",
         )
+
+
+def _dominated(view: View) -> str:
+    share = dominated_share(view.front)
+    return "points that nothing beats" if share is None else f"dominate {share * 100:.0f} % of the box"
 
 
 def conditions(view: View) -> None:

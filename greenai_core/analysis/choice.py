@@ -19,7 +19,7 @@ import pandas as pd
 
 from greenai_core.analysis.figures import FIGURES, Figure, figure
 from greenai_core.analysis.pareto import CHOSEN_BY, Front, front_mask, fronts
-from greenai_core.analysis.ranks import figures_of, normalised
+from greenai_core.analysis.ranks import normalised
 from greenai_core.errors import BadInput
 
 ROUNDING = 1e-9
@@ -126,7 +126,7 @@ def knee(losses: np.ndarray, weights: np.ndarray) -> tuple[int, float]:
     return int(chosen), float(depths[chosen]) if depths[chosen] > ROUNDING else 0.0
 
 
-def recommend(front: Front, limits: Limits = Limits(), further: Sequence[Figure] = ()) -> Recommendation | None:
+def recommend(front: Front, limits: Limits = Limits()) -> Recommendation | None:
     """Return the knee of the front of those comparable runs that keep `limits`; None where none does.
 
     The choice is made on validation: objectives of the test split are replaced by validation accuracy, so that on a
@@ -137,9 +137,8 @@ def recommend(front: Front, limits: Limits = Limits(), further: Sequence[Figure]
     Args:
         front: the comparable runs and what they are ranked by.
         limits: what the run must keep.
-        further: objectives that are computed, as in `greenai_core.analysis.ranks.figures_of`.
     """
-    objectives = figures_of(_weighed(front), further)
+    objectives = tuple(map(figure, _weighed(front)))
     judged = judged_by(front, limits)
     feasible = judged[limits.kept(judged)]
     if feasible.empty:

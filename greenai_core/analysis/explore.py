@@ -11,6 +11,7 @@ import pandas as pd
 from greenai_core.analysis import uncertainty
 from greenai_core.analysis.figures import FIGURES, Figure
 from greenai_core.analysis.pareto import Front, front_mask, fronts, lacking
+from greenai_core.analysis.ranks import MOST_RANKED, ranks
 from greenai_core.analysis.replicates import points
 from greenai_core.store import records
 from greenai_core.wording import number
@@ -85,7 +86,8 @@ class View:
         cost: the horizontal axis.
         accuracy: the vertical axis.
         front: its table holds a row per point, `greenai_core.analysis.replicates.points` of `runs`, with the columns
-            `on_front` (probability that nothing beats the point, NaN where no point has two seeds) and `tied`.
+            `rank` (1 is the front, 2 the front without it, and so on; None of very many points), `on_front`
+            (probability that nothing beats the point, NaN where no point has two seeds) and `tied`.
         runs: the comparable runs that the points are made of.
         others: what could be drawn instead; their tables hold a row per run.
         unknown: how many runs are in no group.
@@ -186,6 +188,7 @@ def replicated(front: Front) -> Front:
     )
     draws = FEWER_DRAWS if len(table) > MANY_POINTS else uncertainty.DRAWS
     certain = table.assign(
+        rank=ranks(values, maximize) + 1 if len(table) <= MOST_RANKED else None,
         on_front=uncertainty.probabilities(table, objectives, draws=draws),
         tied=uncertainty.tied(values, low, high, maximize),
     )

@@ -7,7 +7,7 @@ are compared: Ishibuchi et al. (2018, https://doi.org/10.1162/evco_a_00226).
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 import moocore
 import numpy as np
@@ -76,17 +76,7 @@ def normalised(values: np.ndarray, figures: Sequence[Figure]) -> np.ndarray:
     return (losses - best) / np.where(worst > best, worst - best, 1.0)
 
 
-def figures_of(columns: Iterable[str], further: Sequence[Figure] = ()) -> tuple[Figure, ...]:
-    """Return the figures of some columns; `further` are computed ones, such as lifetime energy, which no record has.
-
-    Raises:
-        BadInput: a column is neither a figure of a record nor one of `further`.
-    """
-    computed = {wanted.column: wanted for wanted in further}
-    return tuple(computed.get(column) or figure(column) for column in columns)
-
-
-def dominated_share(front: Front, further: Sequence[Figure] = ()) -> float | None:
+def dominated_share(front: Front) -> float | None:
     """Return which share of the box around the comparable runs its front dominates, in [0, 1].
 
     The box reaches from the best to the worst value of any comparable run in each objective, on the scales of
@@ -94,14 +84,10 @@ def dominated_share(front: Front, further: Sequence[Figure] = ()) -> float | Non
     between the best and the worst values seen, nine tenths are beaten by some run. The figure belongs to this set of
     runs: a run worse than all others makes the box larger, so shares of two sets do not compare.
 
-    Args:
-        front: runs and their front.
-        further: objectives that are computed, as in `figures_of`.
-
     Returns:
         The share; None where all runs agree in an objective, since the box is then flat and has no volume.
     """
-    wanted = figures_of(front.objectives, further)
+    wanted = [figure(name) for name in front.objectives]
     losses = normalised(front.table[list(front.objectives)].to_numpy(float), wanted)
     if len(losses) == 0 or (losses.max(axis=0) == 0).any():
         return None

@@ -78,7 +78,7 @@ def shown(runs: pd.DataFrame) -> tuple[pd.DataFrame, dict[str, Column]]:
     return pd.DataFrame(parts), headings
 
 
-POINT_COLUMNS = ("technique", "model", "sparsity", "seeds", "on_front", "tied")
+POINT_COLUMNS = ("technique", "model", "sparsity", "seeds", "rank", "on_front", "tied")
 """What a table of points shows before their figures, in this order."""
 
 
@@ -116,6 +116,7 @@ def points(table: pd.DataFrame, figures: Sequence[str]) -> tuple[pd.DataFrame, d
 
 _POINT_WORDS = {
     "seeds": Column("Seeds", "runs that differ in nothing else are one point", 0),
+    "rank": Column("Rank", "1 is the front; 2 the front of what is left without it, and so on", 0),
     "on_front": Column("On the front (%)", "in how many of the draws of its mean nothing beats the point", 0),
     "tied": Column("Tied", "not on the front, but its intervals reach it"),
 }

@@ -33,7 +33,7 @@ def filters(table: pd.DataFrame) -> Filters:
         least = st.slider("Least accuracy (%)", 0, 100, 0, key="least", bind=BIND, width=118)
         bank = st.toggle("Bank", True, key="bank", bind=BIND)
     with st.container(horizontal=True, vertical_alignment="bottom", key="axes"):
-        cost = st.pills("Cost axis", list(COSTS), default="Size", required=True, key="cost", bind=BIND)
+        cost = st.pills("Cost axis", list(COSTS), default="Size", required=True, key="cost", bind=BIND, wrap=True)
         split = st.segmented_control(
             "Accuracy axis",
             list(SPLITS),

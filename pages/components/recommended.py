@@ -13,7 +13,8 @@ from greenai_core.analysis.choice import Limits, recommend
 from greenai_core.analysis.explore import View
 from greenai_core.analysis.figures import FIGURES
 from greenai_core.jobs import queue
-from greenai_core.spec import check
+from greenai_core.jobs.access import Access
+from greenai_core.spec import Spec, check
 from greenai_core.wording import number
 from pages.components import access, act, data
 from pages.components.controls import BIND
@@ -83,6 +84,6 @@ def _more_seeds(run_id: str) -> None:
     )
 
 
-def _submit(specs: Sequence[object], allowed: object) -> None:
-    queue.submit(specs, access=allowed)  # type: ignore[arg-type]
+def _submit(specs: Sequence[Spec], allowed: Access) -> None:
+    queue.submit(specs, access=allowed)
     st.toast(f"{len(specs)} runs are queued; Jobs shows how far they are.", icon=":material/rocket_launch:")

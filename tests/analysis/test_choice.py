@@ -9,11 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from greenai_core import units
 from greenai_core.analysis import pareto
 from greenai_core.analysis.advice import obstacle, sentence
 from greenai_core.analysis.choice import Limits, knee, recommend
-from greenai_core.analysis.figures import Figure, figure
+from greenai_core.analysis.figures import figure
 from greenai_core.errors import BadInput
 from greenai_core.store import records
 from tests import factory
@@ -319,20 +318,6 @@ def test_a_zero_has_no_ratio_and_is_written_as_a_difference() -> None:
     found = recommend(sized((0.9, 3 * KB), (0.85, 0.0)))
     assert found is not None
     assert "3.00 KB more than the lowest file size (0 B, with 5.0 points less validation accuracy)" in sentence(found)
-
-
-def test_a_computed_objective_is_weighed_like_any_other() -> None:
-    life = Figure("lifetime_j", "Lifetime energy", units.ENERGY, False)
-    drawn = sized(*BENT)
-    table = drawn.table.assign(lifetime_j=drawn.table["size_bytes"]).drop(columns="accuracy")
-    front = pareto.Front(drawn.keys, ("accuracy_val", "lifetime_j"), table, drawn.mask)
-    found = recommend(front, Limits.of({"size_bytes": 100 * KB}), [life])
-    assert found is not None
-    assert (found.run_id, found.accuracy) == ("run-01", None)
-    assert "4.0 times the lowest lifetime energy (1,024 J, with" in sentence(found)
-    with pytest.raises(BadInput, match="unknown objective 'lifetime_j'"):
-        recommend(front)
-    assert obstacle(front, Limits.of({"size_bytes": 100.0})).startswith("No recipe keeps file size at most 100 B")
 
 
 def test_runs_of_a_store_are_recommended_on_every_axis() -> None:

@@ -114,6 +114,7 @@ def test_the_front_is_that_of_the_means_and_its_certainty_is_told(table: pd.Data
         beaten = (points["accuracy_val"] >= mine.accuracy_val) & (points["size_bytes"] <= mine.size_bytes)
         beaten &= (points["accuracy_val"] > mine.accuracy_val) | (points["size_bytes"] < mine.size_bytes)
         assert on_front == (not beaten.any())
+    assert ((points["rank"] == 1) == found.front.mask).all() and points["rank"].max() > 1
     assert points["on_front"].between(0, 1).all()
     assert points.loc[found.front.mask, "on_front"].mean() > points.loc[~found.front.mask, "on_front"].mean()
     assert not (points["tied"] & found.front.mask).any()
