@@ -1,4 +1,4 @@
-"""Print the bank as the Markdown tables of the README: means over the seeds.
+"""Print the frozen recipes of results/recipes/ as the Markdown table of the README: means over the seeds of the bank.
 
 python -m tools.bank_table
 """
@@ -8,46 +8,41 @@ from __future__ import annotations
 import pandas as pd
 
 from greenai_core import units
-from greenai_core.store import records, reference
+from greenai_core.analysis.replicates import points
+from greenai_core.store import records
+from tools.bank import RECIPES, recipe
 
-SAME = ["dataset", "model", "technique", "sparsity"]
-
-
-def rows(table: pd.DataFrame, published: pd.DataFrame) -> list[dict[str, str]]:
-    """Return a row per recipe; accuracies in percent, mean and standard deviation over the seeds."""
-    found = []
-    for (dataset, model, technique, sparsity), runs in table.groupby(SAME, sort=False):
-        same = published[
-            (published["dataset"] == dataset)
-            & (published["model"] == model)
-            & (published["technique"] == technique)
-            & (published["sparsity"].fillna(0.0) == sparsity)
-        ]
-        found.append(
-            {
-                "data set": dataset,
-                "model": model,
-                "technique": f"{technique} {sparsity:g}" if sparsity else technique,
-                "seeds": str(len(runs)),
-                "validation %": _percent(runs["accuracy_val"]),
-                "test %": _percent(runs["accuracy"]),
-                "published test %": ", ".join(f"{value:.2f}" for value in same["accuracy_test_percent"]),
-                "file": units.BYTES.text(runs["size_bytes"].mean()),
-                "training": units.ENERGY.text(runs["energy_train_j"].mean()),
-                "per sample": units.ENERGY.text(runs["energy_per_sample_j"].mean()),
-            }
-        )
-    return found
+FIGURES = ("accuracy_val", "accuracy", "size_bytes", "energy_train_j", "energy_per_sample_j")
 
 
-def _percent(shares: pd.Series) -> str:
-    return f"{100 * shares.mean():.2f} ± {100 * shares.std():.2f}"
+def rows(table: pd.DataFrame) -> list[dict[str, str]]:
+    """Return a row per recipe that the table holds; accuracies in percent, with the half-width of the 95 % interval."""
+    return [_row(file.stem, table) for file in sorted(RECIPES.glob("*.json"))]
+
+
+def _row(name: str, table: pd.DataFrame) -> dict[str, str]:
+    specs = recipe(name)
+    (point,) = points(table[table["spec_id"].isin([spec.spec_id for spec in specs])], FIGURES).to_dict("records")
+    return {
+        "recipe": name,
+        "network": str(point["model"]),
+        "stages": ", ".join(stage.name for stage in specs[0].recipe),
+        "seeds": str(point["seeds"]),
+        "validation %": _percent(point, "accuracy_val"),
+        "test %": _percent(point, "accuracy"),
+        "file": units.BYTES.text(point["size_bytes"]),
+        "making it": units.ENERGY.text(point["energy_train_j"]),
+        "per prediction": units.ENERGY.text(point["energy_per_sample_j"]),
+    }
+
+
+def _percent(point: dict[str, float], name: str) -> str:
+    return f"{100 * point[name]:.2f} ± {100 * (point[f'{name}_high'] - point[name]):.2f}"
 
 
 def main() -> None:
-    """Print the tables."""
-    table = records.table("bank").sort_values(["dataset", "model", "technique", "sparsity"], ascending=[0, 0, 1, 1])
-    found = rows(table, reference.published())
+    """Print the table."""
+    found = rows(records.table("bank"))
     print("| " + " | ".join(found[0]) + " |")
     print("|" + "---|" * len(found[0]))
     for row in found:

@@ -54,8 +54,8 @@ def _files() -> list[Path]:
 def _read(path: Path, _mtime_ns: int) -> pd.DataFrame:
     import pandas as pd
 
-    # A column that did not exist when a file was written is unknown.
-    found = pd.read_parquet(path).reindex(columns=list(RUN_COLUMNS))
-    sources = found[list(SOURCES)].astype(object)
-    told = [derive(row) for row in sources.where(sources.notna(), None).to_dict("records")]
+    # A column that did not exist when a file was written is unknown; None is so for every type of column.
+    found = pd.read_parquet(path).reindex(columns=list(RUN_COLUMNS)).astype(object)
+    found = found.where(found.notna(), None)
+    told = [derive(row) for row in found[list(SOURCES)].to_dict("records")]
     return found.join(pd.DataFrame(told, columns=list(DERIVED)))
