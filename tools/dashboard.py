@@ -9,8 +9,9 @@ import subprocess
 import sys
 import time
 import urllib.request
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from http import HTTPStatus
 from pathlib import Path
 
 from playwright.sync_api import Browser, Page, sync_playwright
@@ -33,21 +34,34 @@ IDLE_EXIT_S = 5
 
 
 @contextmanager
-def serving(settings: Mapping[str, str], log: Path) -> Iterator[str]:
+def serving(settings: Mapping[str, str], log: Path, script: str = "app.py") -> Iterator[str]:
     """Run the dashboard with the environment variables `settings` on a free port; yields its address.
 
     Raises:
         RuntimeError: it did not start; the message holds its log.
     """
+    flags = ["--server.headless", "true", "--server.fileWatcherType", "none", "--server.port"]
+    command = [sys.executable, "-m", "streamlit", "run", script, *flags]
+    with answering(command, "/_stcore/health", settings, log) as url:
+        yield url
+
+
+@contextmanager
+def answering(command: Sequence[str], path: str, settings: Mapping[str, str], log: Path) -> Iterator[str]:
+    """Run a server with the environment variables `settings`; yields its address once it answers at `path`.
+
+    The port is the last word of its command.
+
+    Raises:
+        RuntimeError: it did not start; the message holds its log.
+    """
     port = _free_port()
-    command = [sys.executable, "-m", "streamlit", "run", "app.py", "--server.port", str(port)]
-    command += ["--server.headless", "true", "--server.fileWatcherType", "none"]
     with log.open("wb") as output:
         process = subprocess.Popen(
-            command, cwd=ROOT, env={**os.environ, **settings}, stdout=output, stderr=subprocess.STDOUT
+            [*command, str(port)], cwd=ROOT, env={**os.environ, **settings}, stdout=output, stderr=subprocess.STDOUT
         )
     try:
-        _wait(process, port, log)
+        _wait(process, f"http://127.0.0.1:{port}{path}", log)
         yield f"http://127.0.0.1:{port}"
     finally:
         process.terminate()
@@ -89,13 +103,13 @@ def _free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def _wait(process: subprocess.Popen[bytes], port: int, log: Path) -> None:
+def _wait(process: subprocess.Popen[bytes], url: str, log: Path) -> None:
     deadline = time.monotonic() + STARTS_WITHIN_S
     while process.poll() is None and time.monotonic() < deadline:
         try:
-            with urllib.request.urlopen(f"http://127.0.0.1:{port}/_stcore/health", timeout=1) as answer:
-                if answer.read() == b"ok":
+            with urllib.request.urlopen(url, timeout=1) as answer:
+                if answer.status == HTTPStatus.OK:
                     return
         except OSError:
             time.sleep(0.1)
-    raise RuntimeError(f"the dashboard did not start:\n{log.read_text()}")
+    raise RuntimeError(f"the server did not start:\n{log.read_text()}")

@@ -1,0 +1,216 @@
+"""How the Explore page bears very many records: from the request to the chart, and from a slider to the changed chart.
+
+Headless Chromium drives every page in one run, in turn, each in a browser that knows it and on a server that has shown
+it once. Drawn means: plotly holds the new data, has laid it out, and two frames have gone by. Records are those of the
+shipped bank, varied (`benchmarks._many`): of six, five are seeds of one recipe and one is a recipe of its own.
+
+- Ours at 1,000 and 100,000 records: what the store's size costs.
+- The page that one writes first (`benchmarks._plain_page`), which sends all 100,000 points and rows.
+- optuna-dashboard with the values of 10,000 records as trials with two objectives, beside ours with those records.
+
+The fronts alone, in process, are the matter of `benchmarks.fronts`.
+
+    pip install -r requirements-benchmarks.txt
+    python -m benchmarks.explore [--quick] [--format table|json]
+"""
+
+from __future__ import annotations
+
+import os
+import statistics
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from importlib import import_module
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import sqlalchemy as sa
+from playwright.sync_api import Browser, BrowserContext, Page, ViewportSize
+
+from benchmarks import _many
+from benchmarks._report import arguments, emit
+from greenai_core.settings import ROOT
+from tools import dashboard
+
+SIZE: ViewportSize = {"width": 1280, "height": 900}
+PATIENCE_MS = 120_000
+WARM_UP_S = 15
+"""Processes for previews are starting meanwhile, and take the processor."""
+
+LEAST = 90
+"""Percent at which the slider stands at first: most points lie above, and every step takes some away."""
+
+DRAWN = """
+([chart, least]) => {
+  const drawn = Array.from(document.querySelectorAll(chart)).filter(plot =>
+    plot.data && plot.data !== window.before && plot._fullData && plot.calcdata
+    && plot.calcdata.length === plot._fullData.length
+    && plot._fullData.reduce((sum, trace) => sum + (trace.x ? trace.x.length : 0), 0) >= least);
+  window.frames_since = drawn.length ? (window.frames_since || 0) + 1 : 0;
+  return window.frames_since > 2;
+}
+"""
+"""Whether some chart holds other data than `window.before`, so many points at least, and has been laid out."""
+
+REMEMBER = "chart => { window.before = document.querySelector(chart).data; window.frames_since = 0; }"
+CHART, ANY_CHART = ".st-key-chart .js-plotly-plot", ".js-plotly-plot"
+
+
+@dataclass(frozen=True)
+class Subject:
+    """A page to be timed: its name, the records it shows, its address, its chart, and the points of that at least."""
+
+    name: str
+    records: int
+    address: str
+    points: int
+    chart: str = CHART
+
+
+def load(context: BrowserContext, subject: Subject) -> tuple[float, Page]:
+    """Open the page in a window of its own; returns the seconds until its chart is drawn, and the window."""
+    page = context.new_page()
+    started = time.perf_counter()
+    page.goto(subject.address, wait_until="commit")
+    page.wait_for_function(DRAWN, arg=[subject.chart, subject.points], timeout=PATIENCE_MS, polling="raf")
+    return time.perf_counter() - started, page
+
+
+def updates(page: Page, count: int) -> list[float]:
+    """Move the slider by one step so often; returns the seconds until each changed chart is drawn."""
+    dashboard.settle(page)
+    page.get_by_role("slider", name="Least accuracy").focus()
+    found = []
+    for _ in range(count):
+        page.wait_for_timeout(1000)
+        page.evaluate(REMEMBER, CHART)
+        started = time.perf_counter()
+        page.keyboard.press("ArrowRight")
+        page.wait_for_function(DRAWN, arg=[CHART, 1], timeout=PATIENCE_MS, polling="raf")
+        found.append(time.perf_counter() - started)
+        dashboard.settle(page)
+    return found
+
+
+def timed(browser: Browser, subjects: list[Subject], count: int) -> list[dict[str, Any]]:
+    """Load every page so often, in turn, and move its slider where it has ours; the first load is left out."""
+    contexts = [browser.new_context(viewport=SIZE) for _ in subjects]
+    loads: list[list[float]] = [[] for _ in subjects]
+    for _ in range(count + 1):
+        for taken, context, subject in zip(loads, contexts, subjects, strict=True):
+            seconds, page = load(context, subject)
+            taken.append(seconds)
+            page.close()
+    rows = []
+    for taken, context, subject in zip(loads, contexts, subjects, strict=True):
+        moved = []
+        if "least=" in subject.address:
+            moved = updates(load(context, subject)[1], count)
+        rows.append(
+            {
+                "page": subject.name,
+                "records": subject.records,
+                "load_s": statistics.median(taken[1:]),
+                "update_s": statistics.median(moved) if moved else None,
+                "loads_s": [round(seconds, 2) for seconds in taken[1:]],
+                "updates_s": [round(seconds, 2) for seconds in moved],
+            }
+        )
+        context.close()
+    return rows
+
+
+@contextmanager
+def store(records: int) -> Iterator[tuple[dict[str, str], Path]]:
+    """Fill a store; yields the settings that name it, and its folder."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        settings = dashboard.own_store(folder)
+        before = dict(os.environ)
+        os.environ |= settings | {"GREENAI_BANK": str(ROOT / "results" / "bank")}
+        sys.stderr.write(f"storing {records:,} records\n")
+        _many.fill(records)
+        os.environ.clear()
+        os.environ |= before
+        yield settings, folder
+        time.sleep(2 * dashboard.IDLE_EXIT_S)  # the folder can go when the supervisor, which ends idle, is gone
+
+
+def trials(settings: Mapping[str, str], folder: Path) -> str:
+    """Store the records of a store as optuna's trials with two objectives; returns the URL of their database."""
+    optuna: Any = import_module("optuna")
+    sys.stderr.write("storing them as trials\n")
+    optuna.logging.set_verbosity(optuna.logging.ERROR)
+    with sa.create_engine(settings["GREENAI_DATABASE_URL"]).connect() as connection:
+        rows = connection.execute(sa.text("SELECT accuracy_val, size_bytes, sparsity, seed FROM run")).all()
+    url = f"sqlite:///{folder / 'trials.db'}"
+    storage = optuna.storages.RDBStorage(url)
+
+    @sa.event.listens_for(storage.engine, "connect")
+    def fast(connection: Any, _: Any) -> None:
+        connection.execute("PRAGMA synchronous=OFF")
+
+    storage.engine.dispose()
+    study = optuna.create_study(storage=storage, study_name="runs", directions=["maximize", "minimize"])
+    spans = {
+        "sparsity": optuna.distributions.FloatDistribution(0, 1),
+        "seed": optuna.distributions.IntDistribution(0, 9),
+    }
+    study.add_trials(
+        optuna.trial.create_trial(values=[accuracy, size], params={"sparsity": part, "seed": seed}, distributions=spans)
+        for accuracy, size, part, seed in rows
+    )
+    storage.engine.dispose()
+    return url
+
+
+def main() -> None:
+    """Run the benchmark and print it."""
+    options = arguments(__doc__)
+    few, some, many = (300, 600, 2_000) if options.quick else (1_000, 10_000, 100_000)
+    if find_spec("optuna_dashboard") is None:
+        raise SystemExit("optuna-dashboard is missing: pip install -r requirements-benchmarks.txt")
+    with ExitStack() as stack:
+        stores = {count: stack.enter_context(store(count)) for count in (few, some, many)}
+        subjects = []
+        for count, (settings, folder) in stores.items():
+            url = stack.enter_context(dashboard.serving(settings, folder / "log"))
+            subjects.append(Subject("ours", count, f"{url}/explore?least={LEAST}", 1))
+        settings, folder = stores[many]
+        plain = stack.enter_context(dashboard.serving(settings, folder / "plain.log", "benchmarks/_plain_page.py"))
+        subjects.append(Subject("plain", many, f"{plain}/?least={LEAST}", many // 10))
+        settings, folder = stores[some]
+        other = [str(Path(sys.executable).with_name("optuna-dashboard")), trials(settings, folder), "--port"]
+        url = stack.enter_context(dashboard.answering(other, "/dashboard", {}, folder / "optuna.log"))
+        subjects.append(Subject("optuna-dashboard", some, f"{url}/dashboard/studies/1", some, ANY_CHART))
+        browser = stack.enter_context(dashboard.chromium())
+        time.sleep(WARM_UP_S)
+        rows = timed(browser, subjects, 2 if options.quick else 5)
+    at = {(row["page"], row["records"]): row for row in rows}
+    ours = at["ours", many]
+
+    def ratio(above: Mapping[str, Any], below: Mapping[str, Any], what: str) -> float:
+        return float(above[what] / below[what])
+
+    emit(
+        options,
+        rows,
+        ratios={
+            f"load, {many:,} / {few:,} records (claim: at most 1.3)": ratio(ours, at["ours", few], "load_s"),
+            f"update, {many:,} / {few:,} records (claim: at most 1.3)": ratio(ours, at["ours", few], "update_s"),
+            f"load, plain page / ours at {many:,} (claim: at least 4)": ratio(at["plain", many], ours, "load_s"),
+            f"update, plain page / ours at {many:,} (claim: at least 10)": ratio(at["plain", many], ours, "update_s"),
+            f"load, optuna-dashboard / ours at {some:,} (claim: at least 3)": ratio(
+                at["optuna-dashboard", some], at["ours", some], "load_s"
+            ),
+        },
+    )
+
+
+if __name__ == "__main__":
+    main()
