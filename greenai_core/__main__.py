@@ -113,6 +113,7 @@ def _parser() -> argparse.ArgumentParser:
     front = add(_front)
     front.add_argument("--objectives", required=True, metavar="NAME,NAME", help="figures of a record, comma-separated")
     front.add_argument("--dataset", metavar="NAME", help="only runs on this data set")
+    front.add_argument("--predictions", type=float, metavar="N", help="served, for lifetime_j; default: 1e6")
     add(_remeasure).add_argument("run_id", metavar="RUN_ID")
     add(_meter)
     recost = add(_recost)
@@ -230,7 +231,8 @@ def _records(chosen: argparse.Namespace) -> None:
     from greenai_core.store import exchange, records
 
     if chosen.source is not None:
-        stored, known = exchange.import_file(chosen.source)
+        with _ProgressBar() as bar:
+            stored, known = exchange.import_file(chosen.source, bar)
         print(f"{stored} records imported, {known} known already", file=sys.stderr)
     if chosen.format == "table" and chosen.out is not None:
         raise BadInput("--out: a table is for reading; choose json, csv or parquet.")
@@ -246,12 +248,15 @@ def _records(chosen: argparse.Namespace) -> None:
 
 def _front(chosen: argparse.Namespace) -> None:
     """Find the recipes that no comparable recipe beats on every objective, each at the mean of its seeds."""
-    from greenai_core.analysis import explore, pareto
+    from greenai_core.analysis import explore
+    from greenai_core.analysis.comparable import comparables
+    from greenai_core.analysis.lifetime import USUAL, Lifetime
     from greenai_core.store import records
 
     objectives = [name.strip() for name in chosen.objectives.split(",")]
-    groups = pareto.fronts(records.table(), objectives, chosen.dataset)
-    fronts = [explore.as_json(explore.replicated(group)) for group in groups]
+    lifetime = Lifetime(USUAL if chosen.predictions is None else chosen.predictions)
+    groups = comparables(lifetime.served(records.table()), objectives, chosen.dataset)
+    fronts = [explore.as_json(group.front()) for group in groups]
     rows = [
         {"front": number, **point, "run_id": " ".join(point["run_ids"])}
         for number, front in enumerate(fronts, start=1)
@@ -367,13 +372,13 @@ class _ProgressBar:
     WIDTH = 30
 
     def __init__(self) -> None:
-        self._live = sys.stderr.isatty()
+        self._live, self._drawn = sys.stderr.isatty(), False
 
     def __enter__(self) -> _ProgressBar:
         return self
 
     def __exit__(self, *problem: object) -> None:
-        if self._live:
+        if self._drawn:
             print(file=sys.stderr)
 
     def __call__(self, progress: Progress) -> None:
@@ -384,6 +389,7 @@ class _ProgressBar:
         accuracy = f" val {progress.accuracy_val:.4f}" if progress.accuracy_val is not None else ""
         text = f"{progress.fraction:4.0%} {progress.stage}{epoch}{loss}{accuracy} {progress.message}".rstrip()
         if self._live:
+            self._drawn = True
             print(f"\r[{'#' * done:{self.WIDTH}}] {text}\033[K", end="", file=sys.stderr, flush=True)
         elif progress.epoch_done or (progress.epoch is None and progress.fraction > 0):
             print(text, file=sys.stderr, flush=True)

@@ -9,8 +9,30 @@ from greenai_core.analysis.pareto import CHOSEN_BY
 from greenai_core.analysis.ranks import dominated_share
 from greenai_core.analysis.thinning import count
 from greenai_core.charts import trade_off
-from pages.components import badge, controls, data, empty, lifetime, measuring, recommended, runs
+from pages.components import (
+    badge,
+    chart_export,
+    controls,
+    data,
+    empty,
+    lifetime,
+    measuring,
+    path,
+    promised,
+    recommended,
+    runs,
+    saved_views,
+    space,
+)
 from pages.components.picks import picks
+
+NAME = "accuracy_against_cost"
+CLOSER = (LIFE, THIRD, PATH, PROMISED) = (
+    "Energy over a model's life",
+    "A third objective",
+    "Stages of a recipe",
+    "Promised and real",
+)
 
 PUBLISHED = (
     "Choosing by test accuracy would favour the runs that were lucky on these images, and promise more than they keep: "
@@ -18,9 +40,9 @@ PUBLISHED = (
 )
 
 
-def answers(view: View) -> None:
+def answers(filters: Filters, view: View) -> None:
     with st.grid(4, min_column_width=175, key="answers"):
-        picks(view.runs)
+        picks(filters, view)
         st.metric(
             "On the front",
             f"{int(view.front.mask.sum())} of {len(view.front.table)}",
@@ -53,14 +75,16 @@ def conditions(view: View) -> None:
 
 
 def chart(filters: Filters, view: View, pick: str | None) -> set[str]:
+    figure, said = data.chart(filters, view.front.id, st.session_state["by"], pick), trade_off.describe(view)
     event = st.plotly_chart(
-        data.chart(filters, view.front.id, st.session_state["by"], pick),
+        figure,
         key="chart",
         on_select="rerun",
         selection_mode=("points", "box", "lasso"),
-        config={"displaylogo": False},
-        alt=trade_off.describe(view),
+        config=chart_export.config(NAME, key="export"),
+        alt=said,
     )
+    chart_export.popover(figure, name=NAME, caption=said, key="export")
     if drawn := count(len(trade_off.shown(view)), len(view.front.table)):
         st.caption(f"{drawn} points; the whole front is, the others are thinned where they lie close.")
     return {trade_off.run_of(point) for point in event["selection"]["points"]} & set(view.front.table["run_id"])
@@ -70,28 +94,43 @@ def below(view: View, selected: set[str]) -> None:
     rows = view.front.table[view.front.table["run_id"].isin(selected)] if selected else view.front.points
     st.subheader("Selected points" if selected else "Points on the front", anchor=False)
     st.caption("Click points or draw a box in the chart to see them here; their runs are what is downloaded.")
-    ordered = rows.sort_values(view.accuracy.column, ascending=False)
+    ordered, chosen = rows.sort_values(view.accuracy.column, ascending=False), view.runs_of(set(rows["run_id"]))
     runs.points(ordered, view.figures, alt="The points shown in the chart")
     with st.container(horizontal=True):
-        runs.csv(view.runs_of(set(rows["run_id"])), "runs", key="csv")
+        runs.csv(chosen, "runs", key="csv")
         runs.csv(view.runs, "comparable_runs", key="csv-all", label="Download all that are drawn")
-        runs.parquet(view.runs_of(set(rows["run_id"])), "runs", key="parquet")
-        runs.latex(ordered, view.figures, name_of(view.front, view.runs), key="latex")
+        runs.parquet(chosen, "runs", key="parquet")
+        runs.latex(ordered, view.figures, name_of(view.front.keys, view.runs), key="latex")
 
 
-st.title("Accuracy against cost", anchor=False)
+def closer(filters: Filters, view: View, pick: str | None) -> None:
+    """Show one of the longer answers; only the one that is asked for is worked out."""
+    asked = st.segmented_control("Look closer", CLOSER, default=LIFE, required=True, key="closer", bind=controls.BIND)
+    if asked == LIFE:
+        lifetime.section(filters)
+    elif asked == THIRD:
+        space.section(filters, view.front.id)
+    elif asked == PATH:
+        path.section(view, data.runs(), pick)
+    else:
+        promised.section(view, filters.apply(data.runs()))
+
+
+with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
+    st.title("Accuracy against cost", anchor=False, width="content")
+    saved_views.bar()
 table = data.runs()
 if not (table["status"] == "succeeded").any():
     empty.nothing_stored()
 else:
-    filters = controls.filters(table)
+    filters = controls.filters()
     view = data.explore(filters, st.query_params.get("group"))
     if view is None:
         empty.nothing_matches()
     else:
-        answers(view)
+        answers(filters, view)
         conditions(view)
         pick = recommended.section(view)
         below(view, chart(filters, view, pick))
-        lifetime.section(filters.apply(table))
+        closer(filters, view, pick)
 measuring.section()

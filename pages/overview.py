@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import streamlit as st
 
-from greenai_core.analysis.explore import Filters, choices
+from greenai_core.analysis.explore import Filters
 from greenai_core.charts import trade_off
 from greenai_core.examples import next_experiment
 from greenai_core.jobs import queue
 from greenai_core.jobs.states import LIVE
-from pages.components import access, data, measuring
+from pages.components import access, data, measuring, printed
 from pages.components.picks import picks
 
 
@@ -43,12 +43,12 @@ def stored() -> None:
     with st.grid(4, min_column_width=175):
         st.metric("Own runs", f"{origins.get('own', 0):,}", border=True)
         st.metric("Shipped runs", f"{origins.get('bank', 0):,}", border=True)
-        st.metric("Published figures", f"{len(data.published()):,}", border=True)
+        st.metric("Published figures", f"{len(printed.tables()):,}", border=True)
         st.metric("Jobs at work", f"{live:,}", border=True)
 
 
 def best() -> None:
-    datasets = choices(table, "dataset")
+    datasets = data.choices("dataset")
     with st.container(horizontal=True, vertical_alignment="bottom"):
         st.subheader("Best picks", anchor=False)
         dataset = st.segmented_control(
@@ -65,7 +65,7 @@ def best() -> None:
     if view is None:
         return
     with st.grid(3, min_column_width=175):
-        picks(view.runs)
+        picks(filters, view)
     st.caption(f"Validation accuracy against file size on {dataset}. {view.subject} {view.left_out}")
     st.plotly_chart(
         data.chart(filters, None, "technique"),

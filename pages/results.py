@@ -8,13 +8,27 @@ import streamlit as st
 from greenai_core.analysis.explore import choices
 from greenai_core.store import records
 from greenai_core.wording import number
-from pages.components import data, delete, disk, empty, inspect, measuring, runs
+from pages.components import (
+    annotate,
+    data,
+    delete,
+    deleted,
+    disk,
+    empty,
+    importing,
+    inspect,
+    measuring,
+    printed,
+    runs,
+    spending,
+)
 
-VIEWS = ("Own", "Bank", "Published")
+VIEWS = ("Own", "Bank", "Published", "Energy")
 
 
 def filtered(table: pd.DataFrame) -> pd.DataFrame:
     """One row of filters; the headings of the table sort, and its magnifier searches."""
+    tags = annotate.known(table)
     with st.container(horizontal=True, vertical_alignment="bottom"):
         for label, column in (("Data set", "dataset"), ("Model", "model"), ("Technique", "technique")):
             wanted = st.multiselect(
@@ -22,14 +36,17 @@ def filtered(table: pd.DataFrame) -> pd.DataFrame:
             )
             if wanted:
                 table = table[table[column].isin(wanted)]
-    return table
+        return annotate.filtered(table, tags)
 
 
 def stored(origin: str) -> None:
+    own = origin == "own"
+    if own:
+        deleted.undo()
     table = data.runs()
     table = table[table["origin"] == origin]
     if table.empty:
-        if origin == "own":
+        if own:
             empty.nothing_stored()
         else:
             st.info(
@@ -42,13 +59,16 @@ def stored(origin: str) -> None:
         empty.nothing_matches()
         return
     st.caption(
-        f"{len(shown):,} of {number(len(table), 'run')}. Select one to see all of it, two or more to compare them."
+        f"{len(shown):,} of {number(len(table), 'run')}. Select one (its box, or Shift+Space) to see all of it, two or "
+        "more to compare them."
     )
     selected = runs.choose(shown, alt="Stored runs, one per row")
     with st.container(horizontal=True):
         runs.csv(shown, f"{origin}_runs", key="csv")
-        if selected:
-            delete.button(selected, allowed=origin == "own")
+        if own:
+            delete.buttons(selected, list(shown["run_id"]))
+    if selected:
+        annotate.section(shown[shown["run_id"].isin(selected)], annotate.known(table))
     if len(selected) == 1:
         inspect.one(records.load(selected[0]))
     elif selected:
@@ -56,7 +76,7 @@ def stored(origin: str) -> None:
 
 
 def published() -> None:
-    table = data.beside_published()
+    table = printed.beside(data.runs())
     st.caption(
         "Figures as others printed them, and beside them the mean over the seeds of one recipe of ours that did the "
         "same: of several, the one that is best on validation. A note says where a print is in doubt."
@@ -81,11 +101,16 @@ view = st.segmented_control(
     key="show",
     bind="query-params",
     label_visibility="collapsed",
-    help="your own runs, the measured records that came with the product, figures published by others",
+    help="your own runs, the measured records that came with the product, figures published by others, and where the "
+    "joules of all own runs went",
 )
 if view == "Published":
     published()
+elif view == "Energy":
+    spending.section()
 else:
     stored(view.lower())
+    if view == "Own":
+        importing.section()
 measuring.section()
 disk.section()

@@ -7,11 +7,13 @@ import random
 from collections.abc import Iterator
 from typing import Any
 
+from greenai_core.analysis import explore
 from greenai_core.energy.machine import cores_usable, machine_id
 from greenai_core.record import Comparability, EnergyKind, InferenceMeasurement, Record, StageRecord, with_teachers
 from greenai_core.registry import versions
 from greenai_core.settings import settings
 from greenai_core.spec import Spec, check
+from greenai_core.store import records as stored
 
 DENSE_PARAMS = {"mnist_cnn": 1_199_882, "mlp_student": 109_386}
 
@@ -33,6 +35,11 @@ def spec(
     elif technique != "dense":
         recipe += [{"name": technique, "sparsity": sparsity}, {"name": "fine_tune", "epochs": 2}]
     return check({"dataset": {"name": dataset}, "model": {"name": model}, "recipe": recipe, "seed": seed})
+
+
+def view(filters: explore.Filters, group: str | None = None) -> explore.View | None:
+    """What the Explore page shows of the store."""
+    return explore.view(explore.gather(stored.table(), filters), filters, group)
 
 
 def record(
@@ -87,7 +94,7 @@ def record(
         "accuracy_val": accuracy,
         "accuracy_train": min(1.0, accuracy + 0.01),
         "f1_macro": accuracy - 0.006,
-        "confusion": ((50, 1), (2, 47)),
+        "confusion": _confusion(changes.get("accuracy", accuracy - 0.005)),
         "params": params,
         "nonzero_params": nonzero,
         "macs": macs,
@@ -171,6 +178,14 @@ def records(seeds: int = 2, dataset: str = "digits", **options: Any) -> Iterator
                 yield record(spec(dataset=dataset, technique=technique, sparsity=sparsity, seed=seed), **options)
 
 
+def _confusion(accuracy: float | None) -> tuple[tuple[int, ...], ...] | None:
+    """Of a thousand images of two classes, with that accuracy."""
+    if accuracy is None or math.isnan(accuracy):
+        return None
+    right = round(1000 * accuracy)
+    return (right // 2, (1000 - right) // 2), (1000 - right - (1000 - right) // 2, right - right // 2)
+
+
 _TIMED = ("latency_ms", "throughput", "energy_per_sample_j", "energy_per_sample_b1_j")
 
 
@@ -205,7 +220,7 @@ def _stage(
         epochs=epochs,
         images=1078,
         macs=11_992_448,
-        params=params if index else DENSE_PARAMS[run.model.name],
+        params=params if index or role else DENSE_PARAMS[run.model.name],
         nonzero_params=params,
         accuracy_val=curve[-1]["accuracy_val"] if curve else 0.6,
         energy_j=energy_j,

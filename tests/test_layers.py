@@ -82,21 +82,10 @@ LIGHT = (
     "units",
     "forms",
     "draft",
-    "charts.course",
-    "charts.lifetime",
-    "charts.trade_off",
     "wording",
     "examples",
     "deploy",
-    "store.schema",
-    "store.records",
-    "store.reference",
-    "store.artifacts",
-    "store.answers",
     "values",
-    "store.checkpoints",
-    "store.eviction",
-    "store.disk",
     "jobs.access",
     "jobs.queue",
     "jobs.control",
@@ -106,18 +95,13 @@ LIGHT = (
     "jobs.supervisor",
     "jobs.warm",
     "jobs.previews",
-    "analysis.pareto",
-    "analysis.advice",
-    "analysis.choice",
-    "analysis.explore",
-    "analysis.lifetime",
-    "analysis.published",
-    "analysis.compare",
-    "analysis.tables",
-    "analysis.cost",
-    "analysis.recost",
-    "analysis.provenance",
     "energy.meter",
+    "layer_sizes",
+    *(
+        f"{file.parent.name}.{file.stem}"
+        for package in ("analysis", "charts", "store")
+        for file in sorted((ROOT / "greenai_core" / package).glob("*.py"))
+    ),
 )
 
 

@@ -218,6 +218,9 @@ def test_records_table_front_and_round_trip(tmp_path: Path, capsys: pytest.Captu
     fronts = told(capsys, "front", "--objectives", "accuracy_val, size_bytes", "--dataset", "digits")["fronts"]
     assert fronts[0]["objectives"] == ["accuracy_val", "size_bytes"]
     assert all({"run_ids", "accuracy_val", "size_bytes"} <= set(point) for point in fronts[0]["points"])
+    served = ("front", "--objectives", "accuracy_val,lifetime_j", "--predictions")
+    few, many = (told(capsys, *served, number)["fronts"][0]["points"] for number in ("0", "1e12"))
+    assert min(point["lifetime_j"] for point in few) * 1e3 < min(point["lifetime_j"] for point in many)
     for name in ("out.csv", "out.parquet", "out.json"):
         assert cli.main(["records", "--out", str(tmp_path / name)]) == 0
         assert cli.main(["records", "--import", str(tmp_path / name), "--format", "csv"]) == 0

@@ -9,7 +9,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from greenai_core import settings
-from greenai_core.analysis.explore import Filters, view
+from greenai_core.analysis.explore import Filters
 from greenai_core.examples import first_experiment
 from greenai_core.jobs import previews, queue, supervisor
 from greenai_core.store import records
@@ -131,7 +131,7 @@ def test_the_picks_of_explore_are_of_the_group_that_is_drawn_and_chosen_on_valid
     lucky = factory.record(other, host="elsewhere", accuracy_val=0.4, accuracy=0.99)
     for record in [*here, there, lucky]:
         records.save(record)
-    found = view(records.table(), Filters("digits", cost="Latency", split="Test"))
+    found = factory.view(Filters("digits", cost="Latency", split="Test"))
     assert found is not None
     app = AppTest.from_file(FRAME, default_timeout=30).run()
     app.query_params.update({"cost": "Latency", "split": "Test", "group": found.others[0].id})

@@ -42,10 +42,10 @@ def runs(host: str = "here") -> Iterator[Record]:
 
 def _section() -> None:
     """A page by itself: Streamlit runs this text without what stands around it."""
-    from greenai_core.store import records
+    from greenai_core.analysis.explore import Filters
     from pages.components import lifetime
 
-    lifetime.section(records.table())
+    lifetime.section(Filters("digits"))
 
 
 def opened(*stored: Record, **query: str) -> AppTest:

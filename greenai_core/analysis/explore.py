@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
-from dataclasses import dataclass, replace
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import pandas as pd
 
-from greenai_core.analysis import uncertainty
-from greenai_core.analysis.figures import FIGURES, Figure
-from greenai_core.analysis.pareto import Front, front_mask, fronts, lacking
-from greenai_core.analysis.ranks import MOST_RANKED, ranks
-from greenai_core.analysis.replicates import points
+from greenai_core.analysis.comparable import Comparable, Mask, comparables, told
+from greenai_core.analysis.figures import LIFETIME, Figure, figure
+from greenai_core.analysis.lifetime import USUAL, Lifetime
+from greenai_core.analysis.pareto import Front, lacking
 from greenai_core.store import records
 from greenai_core.wording import number
 
@@ -27,18 +26,12 @@ COSTS: dict[str, str] = {
     "Batch-1 energy": "energy_per_sample_b1_j",
     "Carbon": "carbon_train_g",
     "CPU time": "cpu_s",
+    "Lifetime energy": "lifetime_j",
 }
 """The horizontal axes, by the words that stand in links; of throughput more is better."""
 
 SPLITS: dict[str, str] = {"Validation": "accuracy_val", "Test": "accuracy", "Macro F1 (test)": "f1_macro"}
 """The upright axes, by the words that stand in links."""
-
-ACCURACIES = ("accuracy_val", "accuracy")
-TOLD = (*ACCURACIES, "size_bytes", "energy_train_j", "energy_per_sample_j", "latency_ms", "macs", "params")
-"""The figures of a point, besides those that are drawn."""
-
-MANY_POINTS, FEWER_DRAWS = 20_000, 200
-"""From so many points on, their probabilities come from so many draws."""
 
 
 @dataclass(frozen=True)
@@ -54,9 +47,38 @@ class Filters:
     temperatures: tuple[float, ...] = ()
     least_accuracy: float = 0.0
     bank: bool = True
+    predictions: float = USUAL
+
+    @property
+    def objectives(self) -> tuple[str, str]:
+        """The figures on the axes, upright first."""
+        return SPLITS[self.split], COSTS[self.cost]
+
+    @property
+    def source(self) -> Filters:
+        """The same, narrowed by nothing but the data set and the origins: what `gather` asks for."""
+        return Filters(self.dataset, self.cost, self.split, bank=self.bank, predictions=self.predictions)
+
+    @property
+    def lasting(self) -> bool:
+        """Whether the cost axis depends on how many predictions are served."""
+        return LIFETIME.column in self.objectives
+
+    def rows(self, table: pd.DataFrame) -> pd.DataFrame:
+        """Return the rows of the origins asked for, with their lifetime energies."""
+        return Lifetime(self.predictions).served(table if self.bank else table[table["origin"] == "own"])
+
+    def axis(self, cost: str) -> Figure:
+        """Return the figure of one of the `COSTS`."""
+        wanted = figure(COSTS[cost])
+        return Lifetime(self.predictions).figure if wanted is LIFETIME else wanted
 
     def apply(self, table: pd.DataFrame) -> pd.DataFrame:
-        """Return the succeeded runs that match.
+        """Return the succeeded runs, or points, that match."""
+        return table[self.matching(table)]
+
+    def matching(self, table: pd.DataFrame) -> Mask:
+        """Return which rows of a table of runs, or of points, match, as bools (n,).
 
         A run that removes nothing has sparsity 0: it stays as the baseline until the lower bound of `sparsity` is
         raised. A run that distils nothing has no temperature, and matches only where none is asked for.
@@ -75,7 +97,20 @@ class Filters:
                 chosen &= table[column].isin(wanted)
         if not self.bank:
             chosen &= table["origin"] == "own"
-        return table[chosen]
+        return chosen.to_numpy(bool)
+
+
+@dataclass(frozen=True, eq=False)
+class Gathered:
+    """All runs on a data set that could be drawn on two axes, and those that lack one.
+
+    Attributes:
+        groups: comparable runs and their points.
+        unknown: the other runs.
+    """
+
+    groups: tuple[Comparable, ...]
+    unknown: pd.DataFrame
 
 
 @dataclass(frozen=True, eq=False)
@@ -85,11 +120,9 @@ class View:
     Attributes:
         cost: the horizontal axis.
         accuracy: the vertical axis.
-        front: its table holds a row per point, `greenai_core.analysis.replicates.points` of `runs`, with the columns
-            `rank` (1 is the front, 2 the front without it, and so on; None of very many points), `on_front`
-            (probability that nothing beats the point, NaN where no point has two seeds) and `tied`.
+        front: its table holds a row per point, as of `greenai_core.analysis.comparable.Comparable.front`.
         runs: the comparable runs that the points are made of.
-        others: what could be drawn instead; their tables hold a row per run.
+        others: what could be drawn instead.
         unknown: how many runs are in no group.
     """
 
@@ -97,13 +130,14 @@ class View:
     accuracy: Figure
     front: Front
     runs: pd.DataFrame
-    others: tuple[Front, ...]
+    others: tuple[Comparable, ...]
     unknown: int
 
     @property
-    def groups(self) -> dict[str, tuple[Front, pd.DataFrame]]:
-        """Every group that could be drawn and its runs, by its id, the one drawn first."""
-        return {self.front.id: (self.front, self.runs)} | {front.id: (front, front.table) for front in self.others}
+    def groups(self) -> dict[str, tuple[Mapping[str, str], pd.DataFrame]]:
+        """The keys and the runs of every group that could be drawn, by its id, the one drawn first."""
+        drawn = {self.front.id: (self.front.keys, self.runs)}
+        return drawn | {group.id: (group.keys, group.runs) for group in self.others}
 
     @property
     def kind(self) -> str | None:
@@ -132,7 +166,7 @@ class View:
     @property
     def left_out(self) -> str:
         """One sentence on the runs that are not drawn; empty where all are."""
-        elsewhere = sum(len(front.table) for front in self.others)
+        elsewhere = sum(len(group.runs) for group in self.others)
         parts = []
         if elsewhere:
             parts.append(
@@ -144,64 +178,45 @@ class View:
         return f"Left out: {' and '.join(parts)}, which cannot be ranked against these." if parts else ""
 
 
-def view(table: pd.DataFrame, filters: Filters, group: str | None = None) -> View | None:
-    """Find what `filters` ask for; None where no run matches that could be drawn.
+def gather(table: pd.DataFrame, filters: Filters) -> Gathered:
+    """Find everything that could be drawn on the data set, the axes and of the origins that `filters` name.
+
+    `table` is as of `greenai_core.store.records.table`. Filters of the same `source` gather the same.
+    """
+    runs, wanted = filters.rows(table), (filters.objectives, filters.dataset)
+    return Gathered(tuple(comparables(runs, *wanted)), lacking(runs, *wanted))
+
+
+def view(gathered: Gathered, filters: Filters, group: str | None = None) -> View | None:
+    """Choose what `filters` ask for; None where no run matches that could be drawn.
 
     Args:
-        table: as of `greenai_core.store.records.table`.
+        gathered: as of `gather` for these filters.
         filters: what to show.
         group: id of the comparable group to draw; the first one where there is no such group.
     """
-    objectives = [SPLITS[filters.split], COSTS[filters.cost]]
-    runs = filters.apply(table)
-    groups = fronts(runs, objectives)
-    if not groups:
+    matching = [group.only(filters.matching) for group in gathered.groups]
+    left = sorted((each for each in matching if len(each.points)), key=lambda each: (-each.own, -len(each.runs)))
+    if not left:
         return None
-    shown = next((front for front in groups if front.id == group), groups[0])
-    others = tuple(front for front in groups if front is not shown)
-    accuracy, cost = FIGURES[objectives[0]], FIGURES[objectives[1]]
+    shown = next((each for each in left if each.id == group), left[0])
     return View(
-        accuracy=accuracy,
-        cost=cost,
-        front=replicated(shown),
-        runs=shown.table,
-        others=others,
-        unknown=lacking(runs, objectives),
+        accuracy=figure(SPLITS[filters.split]),
+        cost=filters.axis(filters.cost),
+        front=shown.front(),
+        runs=shown.runs,
+        others=tuple(each for each in left if each is not shown),
+        unknown=int(filters.matching(gathered.unknown).sum()),
     )
-
-
-def told(objectives: Iterable[str]) -> tuple[str, ...]:
-    """Return the figures that points tell which are ranked by `objectives`, each once."""
-    return tuple(dict.fromkeys([*TOLD, *objectives]))
-
-
-def replicated(front: Front) -> Front:
-    """Return a front of runs as one of points: runs that differ in nothing but the seed are one, at their means.
-
-    Its table is as described in `View`.
-    """
-    objectives = list(front.objectives)
-    table = points(front.table, told(objectives))
-    maximize = [FIGURES[name].maximize for name in objectives]
-    values, low, high = (
-        table[[f"{name}{end}" for name in objectives]].to_numpy(float) for end in ("", "_low", "_high")
-    )
-    draws = FEWER_DRAWS if len(table) > MANY_POINTS else uncertainty.DRAWS
-    certain = table.assign(
-        rank=ranks(values, maximize) + 1 if len(table) <= MOST_RANKED else None,
-        on_front=uncertainty.probabilities(table, objectives, draws=draws),
-        tied=uncertainty.tied(values, low, high, maximize),
-    )
-    return replace(front, table=certain, mask=front_mask(values, maximize))
 
 
 def as_json(front: Front) -> dict[str, Any]:
-    """Return keys, objectives and the points of a front as of `replicated`, best first objective first.
+    """Return keys, objectives and the points of a front of points, best first objective first.
 
     Each objective is a mean over the seeds; `NAME_low` and `NAME_high` are the ends of its 95 % interval and `on_front`
     the probability that nothing beats the point: None where one seed cannot tell.
     """
-    first = FIGURES[front.objectives[0]]
+    first = figure(front.objectives[0])
     ordered = front.points.sort_values(first.column, ascending=not first.maximize, kind="stable")
     ends = [f"{name}{end}" for name in front.objectives for end in ("", "_low", "_high")]
     shown = ordered[[*_WHO, *ends, "on_front"]].astype(object)
@@ -218,11 +233,11 @@ _WHO = ("dataset", "model", "technique", "sparsity", "temperature", "seeds")
 """What tells one point from another."""
 
 
-def name_of(front: Front, runs: pd.DataFrame) -> str:
-    """Say where the runs of a group were measured, how their energy was obtained, and how many they are."""
+def name_of(keys: Mapping[str, str], runs: pd.DataFrame) -> str:
+    """Say where the runs that agree in `keys` were measured, how their energy was obtained, and how many they are."""
     machine = records.load(str(runs["run_id"].iloc[0])).environment
     processor = machine.get("cpu_model") or machine.get("processor_family") or "unknown processor"
-    kinds = [value for key, value in front.keys.items() if key.endswith("_kind")]
+    kinds = [value for key, value in keys.items() if key.endswith("_kind")]
     own = int((runs["origin"] == "own").sum())
     return ", ".join([str(processor), *kinds, number(len(runs), "run"), f"{own:,} your own"])
 
@@ -237,11 +252,13 @@ _CONDITIONS = {
     "quality_key": "another version of the data",
     "training_key": "another machine or setting of training",
     "inference_key": "another machine or runtime",
+    "lifetime_key": "another machine, setting or runtime",
     "energy_train_kind": "another way of obtaining energy",
     "energy_inference_kind": "another way of obtaining energy",
+    "lifetime_kind": "another way of obtaining energy",
 }
 
 
-def _difference(drawn: Front, others: Iterable[Front]) -> str:
-    differing = [key for key, value in drawn.keys.items() if any(front.keys[key] != value for front in others)]
+def _difference(drawn: Front, others: Iterable[Comparable]) -> str:
+    differing = [key for key, value in drawn.keys.items() if any(group.keys[key] != value for group in others)]
     return ", ".join(dict.fromkeys(_CONDITIONS[key] for key in differing))

@@ -9,7 +9,7 @@ from greenai_core import units
 from greenai_core.errors import BadInput
 from greenai_core.units import Quantity
 
-Key = Literal["quality", "training", "inference"]
+Key = Literal["quality", "training", "inference", "lifetime"]
 
 SIGNS: dict[str, str] = {"measured": "●", "apportioned": "◐", "estimated": "○"}
 """How an energy was obtained, as one sign: filled, half, hollow; from most to least sure."""
@@ -128,12 +128,27 @@ FACTS: dict[str, Figure] = {
 """What is told of a run but says nothing about its model: a run whose stages were stored already costs less of both."""
 
 
+LIFETIME = Figure(
+    "lifetime_j",
+    "Lifetime energy",
+    units.ENERGY,
+    False,
+    "lifetime",
+    "lifetime_kind",
+    "making the model and serving all of its predictions",
+)
+"""Follows from two figures of a record and how many predictions are served: `greenai_core.analysis.lifetime.served`."""
+
+OBJECTIVES: dict[str, Figure] = FIGURES | {LIFETIME.column: LIFETIME}
+"""What runs may be ranked by."""
+
+
 def figure(column: str) -> Figure:
     """Return the figure by which runs may be ranked.
 
     Raises:
         BadInput: no figure has that name; the sentence lists those there are.
     """
-    if column not in FIGURES:
-        raise BadInput(f"unknown objective {column!r}; known: {', '.join(FIGURES)}")
-    return FIGURES[column]
+    if column not in OBJECTIVES:
+        raise BadInput(f"unknown objective {column!r}; known: {', '.join(OBJECTIVES)}")
+    return OBJECTIVES[column]

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import pandas as pd
 
 from greenai_core.analysis import tables
-from greenai_core.analysis.figures import FIGURES
+from greenai_core.analysis.figures import figure
 from greenai_core.wording import KINDS, point
 
 SPECIAL = str.maketrans(
@@ -68,8 +68,8 @@ def _energies(points: pd.DataFrame, figures: Sequence[str]) -> str:
     """Say how the energies among the figures were obtained."""
     said = []
     for name in figures:
-        column = FIGURES[name].kind_column
+        column = figure(name).kind_column
         if column:
             kinds = points.loc[points[name].notna(), column].dropna().unique()
-            said += [f" {FIGURES[name].title}: {kind}, {KINDS[kind]}." for kind in kinds]
+            said += [f" {figure(name).title}: {kind}, {KINDS[kind]}." for kind in kinds]
     return "".join(said).translate(SPECIAL)

@@ -16,19 +16,24 @@ import pandas as pd
 from greenai_core import units
 from greenai_core.analysis import pareto
 from greenai_core.analysis.break_even import count
-from greenai_core.analysis.figures import Figure
+from greenai_core.analysis.figures import LIFETIME, Figure
 from greenai_core.analysis.pareto import CHOSEN_BY, POINT, Front
 from greenai_core.analysis.recost import Assumptions
 from greenai_core.errors import BadInput
+from greenai_core.record import least_sure
+from greenai_core.spec import digest
 from greenai_core.units import Quantity
 
 SERVING: dict[str, str] = {"In batches": "energy_per_sample_j", "One by one": "energy_per_sample_b1_j"}
 """How predictions are served, and the column that holds the energy of one."""
 
 MAKING = "energy_train_j"
-COLUMN = "lifetime_j"
+COLUMN = LIFETIME.column
 KEYS = ("quality_key", "training_key", "inference_key", "energy_train_kind", "energy_inference_kind")
 """What must be equal where lifetime energies are ranked: both parts of the sum, and what they were obtained by."""
+
+USUAL = 10.0**6
+"""Predictions over a model's life where nobody said how many."""
 
 LEAST, MOST = 10**3, 10**12
 """Fewest and most predictions over a model's life that are asked for."""
@@ -57,9 +62,22 @@ class Lifetime:
 
     @property
     def figure(self) -> Figure:
-        """How it is called and shown. What it may be compared by is more than a figure can say: ask `fronts`."""
-        title = f"Lifetime energy, {count(self.predictions)} predictions"
-        return Figure(COLUMN, title, units.ENERGY, False, help="making the model and serving all of them")
+        """How it is called and shown."""
+        return replace(LIFETIME, title=f"{LIFETIME.title}, {count(self.predictions)} predictions")
+
+    def served(self, runs: pd.DataFrame) -> pd.DataFrame:
+        """Return runs with the columns `lifetime_j`, `lifetime_key` and `lifetime_kind`, missing where a part is.
+
+        The key is equal where both parts compare and were obtained by the same kinds; the kind is the less sure one.
+
+        Args:
+            runs: as of `greenai_core.store.records.table`.
+        """
+        lifetime = runs[MAKING] + self.predictions * runs[SERVING[self.serving]]
+        of_run, known = pd.factorize(pd.MultiIndex.from_frame(runs[[*_PARTS]]))
+        told = pd.DataFrame([_together(parts) for parts in known], columns=["lifetime_key", "lifetime_kind"])
+        both = told.astype(object).iloc[of_run].set_axis(runs.index)
+        return runs.assign(**{COLUMN: lifetime, **{name: both[name] for name in both}})
 
     def fronts(self, table: pd.DataFrame) -> list[Front]:
         """Group runs, or points, that agree in `KEYS`; find the front of validation accuracy and lifetime energy.
@@ -137,6 +155,16 @@ def scale(assumptions: Assumptions) -> Scale:
 
 
 _TELLING = ["replicate_key", "technique", "model", "seed"]
+
+
+_PARTS = ("training_key", "inference_key", "energy_train_kind", "energy_inference_kind")
+
+
+def _together(parts: tuple[Any, ...]) -> tuple[str | None, str | None]:
+    """Return key and kind of a sum from those of its parts; None where one is unknown."""
+    if any(pd.isna(part) for part in parts):
+        return None, None
+    return digest(list(parts)), least_sure([str(kind) for kind in parts[2:]])
 
 
 def _sums(values: Any, which: np.ndarray) -> np.ndarray:

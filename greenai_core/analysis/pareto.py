@@ -6,7 +6,7 @@ objectives. What may be compared is decided by the comparability keys of the rec
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import moocore
@@ -14,7 +14,6 @@ import numpy as np
 import pandas as pd
 
 from greenai_core.analysis.figures import Figure, figure
-from greenai_core.analysis.replicates import points
 from greenai_core.spec import digest
 
 POINT = 0.01
@@ -44,7 +43,7 @@ class Front:
     @property
     def id(self) -> str:
         """Six hex digits that name this group in links."""
-        return digest(self.keys)[:6]
+        return group_id(self.keys)
 
     @property
     def points(self) -> pd.DataFrame:
@@ -100,64 +99,78 @@ def _mask(values: np.ndarray, maximize: Sequence[bool]) -> np.ndarray:
     return np.asarray(moocore.is_nondominated(values, maximise=list(maximize), keep_weakly=True), dtype=bool)
 
 
-def fronts(table: pd.DataFrame, objectives: Sequence[str], dataset: str | None = None) -> list[Front]:
-    """Group succeeded runs by what makes `objectives` comparable and find the front of each group.
+def group_id(keys: Mapping[str, str]) -> str:
+    """Return six hex digits that name the runs which agree in `keys`."""
+    return digest(dict(keys))[:6]
 
-    Rows that lack an objective, or the key under which it may be compared, are in no group; `lacking` counts them.
+
+def groups(
+    table: pd.DataFrame, objectives: Sequence[str], dataset: str | None = None
+) -> list[tuple[dict[str, str], pd.DataFrame]]:
+    """Group succeeded runs by what makes `objectives` comparable.
+
+    Rows that lack an objective, or the key under which it may be compared, are in no group; `lacking` tells which.
 
     Args:
-        table: as of `greenai_core.store.records.table`.
-        objectives: names of figures, each with its own sense.
+        table: as of `greenai_core.store.records.table`, or as of `greenai_core.analysis.replicates.points`.
+        objectives: names of figures.
         dataset: only runs on this data set.
 
     Returns:
-        The groups, those with most runs of this store first, then the larger ones.
+        (keys, rows) of each group: each column that had to be equal and the value that its rows share. Those with most
+        runs of this store come first, then the larger ones.
 
     Raises:
         BadInput: an objective is unknown.
     """
-    wanted = [figure(name) for name in objectives]
-    runs = _candidates(table, dataset)
-    columns = _key_columns(wanted)
-    complete = runs.dropna(subset=[*objectives, *columns])
+    columns = _key_columns([figure(name) for name in objectives])
+    complete = _candidates(table, dataset).dropna(subset=[*objectives, *columns])
     if complete.empty:
         return []
-    groups = complete.groupby(columns, sort=False) if columns else [((), complete)]
     found = [
-        Front(
-            keys={column: str(value) for column, value in zip(columns, key, strict=True)},
-            objectives=tuple(objectives),
-            table=rows,
-            mask=front_mask(rows[list(objectives)].to_numpy(float), [f.maximize for f in wanted]),
-        )
-        for key, rows in groups
+        ({column: str(value) for column, value in zip(columns, key, strict=True)}, rows)
+        for key, rows in (complete.groupby(columns, sort=False) if columns else [((), complete)])
     ]
-    return sorted(found, key=lambda front: (-int((front.table["origin"] == "own").sum()), -len(front.table), front.id))
+    return sorted(found, key=lambda group: (-_own(group[1]), -len(group[1]), group_id(group[0])))
 
 
-def lacking(table: pd.DataFrame, objectives: Sequence[str], dataset: str | None = None) -> int:
-    """Count the succeeded runs that are in no group because an objective or its key is unknown."""
+def fronts(table: pd.DataFrame, objectives: Sequence[str], dataset: str | None = None) -> list[Front]:
+    """Find the front of each group of `groups`, each objective in its own sense.
+
+    Raises:
+        BadInput: an objective is unknown.
+    """
+    maximize = [figure(name).maximize for name in objectives]
+    return [
+        Front(keys, tuple(objectives), rows, front_mask(rows[list(objectives)].to_numpy(float), maximize))
+        for keys, rows in groups(table, objectives, dataset)
+    ]
+
+
+def lacking(table: pd.DataFrame, objectives: Sequence[str], dataset: str | None = None) -> pd.DataFrame:
+    """Return the succeeded runs that are in no group because an objective or its key is unknown."""
     columns = [*objectives, *_key_columns([figure(name) for name in objectives])]
-    return int(_candidates(table, dataset)[columns].isna().any(axis=1).sum())
+    runs = _candidates(table, dataset)
+    return runs[runs[columns].isna().any(axis=1)]
 
 
-def most_accurate(table: pd.DataFrame) -> Pick | None:
-    """Return the recipe of the first comparable group that is most accurate on validation, None where there is none."""
-    groups = fronts(table, [CHOSEN_BY])
-    if not groups:
+def most_accurate(points: pd.DataFrame) -> Pick | None:
+    """Return the recipe that is most accurate on validation, None where there is none.
+
+    `points` are comparable, as of `greenai_core.analysis.replicates.points`, with both accuracies.
+    """
+    return None if points.empty else _pick(points.loc[points[CHOSEN_BY].idxmax()], figure(CHOSEN_BY), points)
+
+
+def cheapest(points: pd.DataFrame, cost: str, within: float = POINT) -> Pick | None:
+    """Return the recipe of least `cost` among those within `within` of the best validation accuracy.
+
+    `points` are comparable, as of `greenai_core.analysis.replicates.points`, with both accuracies and the cost.
+    """
+    if points.empty:
         return None
-    rows = points(groups[0].table, [CHOSEN_BY, "accuracy"])
-    return _pick(rows.loc[rows[CHOSEN_BY].idxmax()], figure(CHOSEN_BY), rows)
-
-
-def cheapest(table: pd.DataFrame, cost: str, within: float = POINT) -> Pick | None:
-    """Return the recipe of least `cost` among those within `within` of the best validation accuracy of its group."""
-    groups = fronts(table, [CHOSEN_BY, cost])
-    if not groups:
-        return None
-    wanted, rows = figure(cost), points(groups[0].table, [CHOSEN_BY, "accuracy", cost])
-    near = rows[rows[CHOSEN_BY] >= rows[CHOSEN_BY].max() - within]
-    return _pick(near.loc[near[cost].idxmax() if wanted.maximize else near[cost].idxmin()], wanted, rows)
+    wanted, near = figure(cost), points[points[CHOSEN_BY] >= points[CHOSEN_BY].max() - within]
+    return _pick(near.loc[near[cost].idxmax() if wanted.maximize else near[cost].idxmin()], wanted, points)
 
 
 def _pick(chosen: pd.Series, wanted: Figure, compared: pd.DataFrame) -> Pick:
@@ -173,6 +186,10 @@ def _pick(chosen: pd.Series, wanted: Figure, compared: pd.DataFrame) -> Pick:
         kind=str(chosen[wanted.kind_column]) if wanted.kind_column else None,
         compared=len(compared),
     )
+
+
+def _own(rows: pd.DataFrame) -> int:
+    return int((rows["origin"] == "own").sum())
 
 
 def _candidates(table: pd.DataFrame, dataset: str | None) -> pd.DataFrame:

@@ -39,7 +39,7 @@ SHARED = (
     "energy_train_kind",
     "energy_inference_kind",
 )
-"""Columns that describe a point, where all of its runs agree."""
+"""Columns that describe a point, where all of its runs agree; so do those under which its figures compare."""
 
 BOTH = "own and bank"
 """The origin of a point with runs of this store and of the bank."""
@@ -86,7 +86,7 @@ def points(runs: pd.DataFrame, figures: Sequence[str]) -> pd.DataFrame:
         "origin": np.where(_agree(runs["origin"], point, first), runs["origin"].to_numpy()[first], BOTH),
         "seeds": seeds.to_numpy(),
     }
-    for name in SHARED:
+    for name in dict.fromkeys([*SHARED, *(condition for each in wanted for condition in _conditions(each))]):
         parts[name] = runs[name].iloc[first].where(_agree(runs[name], point, first)).array
     for each in wanted:
         alike = np.ones(len(keys), dtype=bool)

@@ -7,10 +7,11 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from greenai_core.analysis.figures import FIGURES, Figure, sign
+from greenai_core.analysis.figures import FIGURES, OBJECTIVES, Figure, sign
 
 WORDS = {
     "status": "Status",
+    "tags": "Tags",
     "technique": "Technique",
     "model": "Model",
     "dataset": "Data set",
@@ -59,11 +60,12 @@ def shown(runs: pd.DataFrame) -> tuple[pd.DataFrame, dict[str, Column]]:
 
     Returns:
         The table, with the columns of `RUN_COLUMNS` and the kinds, and how each column is headed. Where a run did not
-        succeed, the first column says how each one ended.
+        succeed, the first column says how each one ended; where a run has tags, the next one holds them.
     """
     parts: dict[str, pd.Series] = {}
     headings: dict[str, Column] = {}
-    telling = () if (runs["status"] == "succeeded").all() else ("status",)
+    telling = [] if (runs["status"] == "succeeded").all() else ["status"]
+    telling += ["tags"] if runs["tags"].any() else []
     for name in (*telling, *RUN_COLUMNS):
         figure = FIGURES.get(name)
         if figure is None:
@@ -96,7 +98,7 @@ def points(table: pd.DataFrame, figures: Sequence[str]) -> tuple[pd.DataFrame, d
     parts: dict[str, pd.Series] = {}
     headings: dict[str, Column] = {}
     for name in (*POINT_COLUMNS, *figures, "origin"):
-        figure = FIGURES.get(name)
+        figure = OBJECTIVES.get(name)
         if figure is None:
             parts[name] = table[name] * 100 if name == "on_front" else table[name]
             headings[name] = _POINT_WORDS.get(name) or Column(WORDS[name])

@@ -20,6 +20,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 import numpy.typing as npt
@@ -61,24 +62,17 @@ class Spread:
     degrees: Floats
 
 
-def probabilities(points: pd.DataFrame, objectives: Sequence[str], *, draws: int = DRAWS, seed: int = 0) -> Floats:
-    """Return the probability of each point to be on the front of the true means, (n,) in [0, 1].
+def likely(points: pd.DataFrame, objectives: Sequence[str]) -> Spread:
+    """Return where the true means of points are likely to be, and how far off that may be; `membership` draws from it.
 
     Args:
         points: as of `greenai_core.analysis.replicates.points`, comparable and without missing means.
         objectives: names of figures among its columns.
-        draws: as of `membership`.
-        seed: as of `membership`.
-
-    Returns:
-        The probabilities; NaN for every point where none has two seeds.
 
     Raises:
         BadInput: an objective is unknown.
     """
-    found = towards_neighbours(spread(points, objectives))
-    maximize = [figure(name).maximize for name in objectives]
-    return membership(found.values, found.error, found.degrees, maximize, draws=draws, seed=seed)
+    return towards_neighbours(spread(points, objectives))
 
 
 def spread(points: pd.DataFrame, objectives: Sequence[str]) -> Spread:
@@ -193,11 +187,23 @@ def membership(
     if np.isnan(error).any():
         return np.full(len(values), np.nan)
     near = _near(values, error, degrees, maximize)
-    centre, width, freedom = values[near], error[near], np.minimum(degrees[near], KNOWN)
-    generator = np.random.default_rng(seed)
+    parts = (values[near], error[near], np.minimum(degrees[near], KNOWN))
     found = np.zeros(len(values))
+    found[near] = _drawn(tuple(part.tobytes() for part in parts), tuple(maximize), draws, seed)
+    return found
+
+
+@lru_cache(maxsize=64)
+def _drawn(parts: tuple[bytes, bytes, bytes], maximize: tuple[bool, ...], draws: int, seed: int) -> Floats:
+    """Return the share of draws in which each point is on the front; do not change it, it is remembered.
+
+    `parts` are values, errors and degrees. Most positions of a slider leave out none of the points that matter here.
+    """
+    centre, width, freedom = (np.frombuffer(part).reshape(-1, len(maximize)) for part in parts)
+    generator = np.random.default_rng(seed)
+    found = np.zeros(len(centre))
     for _ in range(draws):
-        found[near] += front_mask(centre + width * generator.standard_t(freedom), maximize)
+        found += front_mask(centre + width * generator.standard_t(freedom), maximize)
     return found / draws
 
 

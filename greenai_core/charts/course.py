@@ -44,9 +44,10 @@ def stage_costs(records: Sequence[Record], labels: Mapping[str, str]) -> go.Figu
 
 def curves(records: Sequence[Record], labels: Mapping[str, str]) -> go.Figure:
     """Draw the validation accuracy after each epoch, the stages of a run one after the other."""
-    drawn = go.Figure()
+    drawn, most = go.Figure(), 1
     for index, record in enumerate(records):
         points = [(stage.name, point) for stage in record.stages for point in stage.curve if "accuracy_val" in point]
+        most = max(most, len(points))
         drawn.add_scatter(
             x=list(range(1, len(points) + 1)),
             y=[point["accuracy_val"] * 100 for _, point in points],
@@ -60,7 +61,7 @@ def curves(records: Sequence[Record], labels: Mapping[str, str]) -> go.Figure:
     return drawn.update_layout(
         **LAYOUT,
         height=340,
-        xaxis={"title": "Epoch, all stages counted", "dtick": 1},
+        xaxis={"title": "Epoch, all stages counted", "dtick": max(1, most // 10)},
         yaxis={"title": "Validation accuracy (%)"},
     )
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Sequence
+from functools import cache
 from typing import Any, Literal
 
 import pandas as pd
@@ -79,6 +80,7 @@ def looks(by: ColourBy, shown: Sequence[str]) -> dict[str, dict[str, Any]]:
     }
 
 
+@cache
 def _family(by: ColourBy, name: str) -> str:
     kind: Literal["techniques", "models"] = "techniques" if by == "technique" else "models"
     known = "train" if name == "dense" else name

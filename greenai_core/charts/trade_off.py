@@ -10,9 +10,7 @@ import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
-from greenai_core import wording
-from greenai_core.analysis.explore import ACCURACIES, View
-from greenai_core.analysis.figures import FIGURES, SIGNS, Figure
+from greenai_core.analysis.explore import View
 from greenai_core.analysis.thinning import thin
 from greenai_core.charts.looks import (
     FRONT_LINE,
@@ -25,11 +23,10 @@ from greenai_core.charts.looks import (
     looks,
     ticks,
 )
+from greenai_core.charts.point import hovers, symbols
 from greenai_core.wording import number
 
 FADED, SMALL = 0.7, 8
-OPEN = "-open"
-"""What makes a shape hollow."""
 LEAST_SHARE = 10.0
 """An interval of a cost is drawn down to this part of its mean at most."""
 MANY_POINTS = 1500
@@ -69,7 +66,7 @@ def draw(
                 name=name,
                 legendgroup=name,
                 showlegend=False,
-                marker={**look, "symbol": _symbols(rows, look), "size": SMALL, "opacity": _opacities(rows)},
+                marker={**look, "symbol": symbols(rows, look["symbol"]), "size": SMALL, "opacity": _opacities(rows)},
             )
         )
     ordered = view.front.points.sort_values(view.cost.column)
@@ -83,7 +80,7 @@ def draw(
     )
     for name, look in seen.items():
         rows = front[front[by] == name]
-        marker = {**look, "symbol": _symbols(rows, look), "size": LARGE, "line": {"width": 1.5, "color": rim}}
+        marker = {**look, "symbol": symbols(rows, look["symbol"]), "size": LARGE, "line": {"width": 1.5, "color": rim}}
         drawn.add_scatter(
             **_points(rows, view, unit.size), name=name, legendgroup=name, showlegend=False, marker=marker
         )
@@ -154,7 +151,7 @@ def _points(rows: pd.DataFrame, view: View, size: float) -> dict[str, Any]:
         "x": (rows[view.cost.column] / size).to_numpy(np.float32),
         "y": (rows[view.accuracy.column] * 100).to_numpy(np.float32),
         "customdata": rows["run_id"],
-        "text": [_hover(row, view) for row in rows.to_dict("records")],
+        "text": hovers(rows, view.accuracy, [view.cost], view.front.keys),
         "hovertemplate": "%{text}<extra></extra>",
         "mode": "markers",
     }
@@ -185,29 +182,5 @@ def _bars(rows: pd.DataFrame, view: View, size: float) -> dict[str, Any]:
     }
 
 
-def _symbols(rows: pd.DataFrame, look: Mapping[str, str]) -> list[str]:
-    return [look["symbol"] if seeds > 1 else f"{look['symbol']}{OPEN}" for seeds in rows["seeds"]]
-
-
 def _opacities(rows: pd.DataFrame) -> list[float]:
     return [1.0 if tied else FADED for tied in rows["tied"]]
-
-
-def _hover(row: dict[str, Any], view: View) -> str:
-    glyph = f" {SIGNS[view.kind]} {view.kind}" if view.kind else ""
-    accuracies = "<br>".join(
-        _with_interval(FIGURES[name], row) for name in dict.fromkeys([*ACCURACIES, view.accuracy.column])
-    )
-    return (
-        f"<b>{wording.point(row)}</b>, {number(row['seeds'], 'seed')}<br>"
-        f"{accuracies}<br>"
-        f"{_with_interval(view.cost, row)}{glyph}<br>"
-        f"{wording.standing(row)}<br>"
-        f"{row['run_id']}"
-    )
-
-
-def _with_interval(figure: Figure, row: Mapping[str, Any]) -> str:
-    low, high = row[f"{figure.column}_low"], row[f"{figure.column}_high"]
-    interval = "" if pd.isna(low) or low == high else f" ({figure.text(low)} to {figure.text(high)})"
-    return f"{figure.title}: {figure.text(row[figure.column])}{interval}"

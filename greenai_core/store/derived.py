@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from greenai_core.spec import digest
+from greenai_core.store.outlay import outlay
 
 DERIVED = {
     "technique": "text",
@@ -22,17 +23,29 @@ DERIVED = {
     "energy_per_sample_ci95_j": "float",
     "energy_per_sample_b1_ci95_j": "float",
 }
-"""How each is stored. technique: the last stage that is not plain training, else "dense"; techniques: all stages;
-sparsity: the largest of any stage, 0.0 if none; temperature: NaN where nothing is distilled; replicate_key: equal for
-runs that differ in the seed only; the last two are half-widths of the intervals of the newest measurement."""
+"""Columns of a table of runs, and how each is stored. technique: the last stage that is not plain training, else
+"dense"; techniques: all stages; sparsity: the largest of any stage, 0.0 if none; temperature: NaN where nothing is
+distilled; replicate_key: equal for runs that differ in the seed only; the last two are half-widths of the intervals of
+the newest measurement."""
+
+STORED = {**DERIVED, "outlay": "text"}
+"""These, and what is no column of a table of runs: see `greenai_core.store.outlay`."""
+
+COMPLETE = ("replicate_key", "outlay")
+"""Columns that no record lacks once they were derived."""
 
 SOURCES = ("recipe", "spec", "comparability", "measurements")
-"""The columns of a record that these follow from, as JSON text."""
+"""The columns of a record that those of a table follow from, as JSON text."""
 
 PLAIN_TRAINING = ("train", "fine_tune")
 """Stages that no technique is named after."""
 
 _KEYS = ("quality", "training", "inference")
+
+
+def following(row: Mapping[Any, Any]) -> dict[str, Any]:
+    """Return the value of each column of `STORED` for a row that has those of `SOURCES`, and `stages`."""
+    return {**derive(row), "outlay": outlay(row["stages"])}
 
 
 def derive(row: Mapping[Any, Any]) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import stat
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -15,16 +15,16 @@ import sqlalchemy as sa
 
 from greenai_core.errors import BadInput
 from greenai_core.jobs.states import LIVE
-from greenai_core.record import with_teachers
+from greenai_core.record import Record, with_teachers
 from greenai_core.settings import settings
-from greenai_core.store import artifacts, eviction, records, underway
+from greenai_core.store import artifacts, deletions, eviction, records, underway
 from greenai_core.store.database import file_of, reading
 from greenai_core.store.schema import job
 
 if TYPE_CHECKING:
     from greenai_core.jobs.access import Access
 
-Kind = Literal["models", "checkpoints", "resume", "data", "database"]
+Kind = Literal["models", "bin", "checkpoints", "resume", "data", "database"]
 
 YOUNG_S = 3600.0
 """A younger file is never unreferenced: what refers to it is stored after it."""
@@ -32,7 +32,10 @@ YOUNG_S = 3600.0
 
 @dataclass(frozen=True)
 class Usage:
-    """What the files of one kind take, and what of it `clear` would remove; `name` is that of a data set's folder."""
+    """What the files of one kind take, and what of it `clear` would remove; `name` is that of a data set's folder.
+
+    Of the kind "bin" are models of deleted runs that can be restored.
+    """
 
     kind: Kind
     files: int
@@ -65,14 +68,16 @@ class _Part:
 
 
 def usage() -> tuple[Usage, ...]:
-    """Return what each kind of file takes; data sets one by one, the database only where it is a file here.
+    """Return what each kind of file takes; data sets one by one, bin and database only where they have files here.
 
     Raises:
         BadInput: files cannot be listed, or the store cannot be read.
     """
     parts = _parts()
     stored: tuple[Kind, ...] = ("models", "checkpoints", "resume")
-    return (*(_sum(kind, [part for part in parts if part.kind == kind]) for kind in stored), *_data(), *_database())
+    binned: tuple[Kind, ...] = ("bin",) if any(part.kind == "bin" for part in parts) else ()
+    sums = (_sum(kind, [part for part in parts if part.kind == kind]) for kind in (*stored, *binned))
+    return (*sums, *_data(), *_database())
 
 
 def in_use() -> str | None:
@@ -114,14 +119,22 @@ def _remove(part: _Part) -> bool:
 def _parts() -> list[_Part]:
     """Return everything that runs left behind. What needs it is looked up before its names are: a run may end now."""
     held = in_use() is not None
+    before = deletions.binned()
     named = records.every()
-    models = {record.provenance.get("model_uri") for record in named}
-    checkpoints = {stage.key for record in named for stage in with_teachers(record.stages)}
+    binned = [*before, *deletions.binned()]  # on both sides: a run may be deleted or restored now
+    models, restorable = _models(named), _models(binned)
+    checkpoints = {stage.key for record in (*named, *binned) for stage in with_teachers(record.stages)}
+    binned_only = restorable - models
+    stored = _found("models", lambda key: f"models/{key}" in models | restorable)
     return [
-        *_found("models", lambda key: f"models/{key}" in models),
+        *(replace(part, kind="bin") if f"models/{part.key}" in binned_only else part for part in stored),
         *_found("checkpoints", lambda key: held or key in checkpoints),
         *_found("resume", lambda key: held),
     ]
+
+
+def _models(named: Iterable[Record]) -> set[str]:
+    return {uri for record in named if (uri := record.provenance.get("model_uri"))}
 
 
 def _found(kind: Kind, referenced: Callable[[str], bool]) -> Iterator[_Part]:

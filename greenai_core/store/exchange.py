@@ -3,28 +3,45 @@
 from __future__ import annotations
 
 import csv
+import hashlib
 import io
 import json
+import tempfile
+import time
 import uuid
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import IO, TYPE_CHECKING, Any, BinaryIO, NamedTuple
 
 import sqlalchemy as sa
-from pydantic import ValidationError
 
+from greenai_core import wording
 from greenai_core.errors import BadInput
+from greenai_core.progress import Progress, Reporter, silent
 from greenai_core.record import Record
-from greenai_core.spec import check, sentence
-from greenai_core.store import bank, records
+from greenai_core.store import bank, reading, records, revision, underway
+from greenai_core.store.admission import admitted, no_number
+from greenai_core.store.batches import batches
 from greenai_core.store.database import writing
-from greenai_core.store.rows import decoded, frame, from_row, plain
+from greenai_core.store.reading import Format, format_of
+from greenai_core.store.rows import frame, from_row, to_row
 from greenai_core.store.schema import RUN_COLUMNS, run
 
-Format = Literal["json", "csv", "parquet"]
+if TYPE_CHECKING:
+    from greenai_core.jobs.access import Access
 
-_NOT_FIELDS = frozenset(Record.model_computed_fields) | {"origin"}
-"""Keys of an exported record that follow from others."""
+TOLD_EVERY_S = 2.0
+"""An import says how far it is so often, and nothing if it is over by then."""
+
+_CHECKING = 0.8
+"""The share of an import's time that goes into checking; the rest is storing."""
+
+
+class Imported(NamedTuple):
+    """What came of an import: how many records were stored, and how many were left, since they were known already."""
+
+    stored: int
+    known: int
 
 
 def encode(format: Format, origin: records.Origin = "all") -> bytes:
@@ -55,7 +72,7 @@ def export(path: Path, format: Format | None = None, origin: records.Origin = "a
     Raises:
         BadInput: the format is unknown, or the file cannot be written.
     """
-    content = encode(format or _format_of(path), origin)
+    content = encode(format or format_of(str(path)), origin)
     temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}")
     try:
         temporary.write_bytes(content)
@@ -65,88 +82,124 @@ def export(path: Path, format: Format | None = None, origin: records.Origin = "a
         raise BadInput(f"{path}: cannot be written ({error.strerror}).") from None
 
 
-def import_file(path: Path) -> tuple[int, int]:
+def import_file(path: Path, reporter: Reporter = silent) -> Imported:
     """Store the records of an exported file, all of them or, if one is refused, none.
 
-    Returns:
-        How many were stored, and how many were known already and left as they are. One that succeeded is stored also
-        where its run is known as unfinished.
+    A record is left where its run is known already, as it is if the file holds it twice; one that succeeded is stored
+    also where its run is known as unfinished. Neither memory nor the time for which the store is locked grows with
+    the checking: what was checked is kept aside, and stored at the end in one transaction.
+
+    Args:
+        path: its suffix says the format, see `greenai_core.store.reading.found`.
+        reporter: told every two seconds how far the import is.
 
     Raises:
-        BadInput: the file cannot be read, is of a newer version, or a record in it lacks or misstates a field.
+        BadInput: the file cannot be read, or a record in it is refused (`greenai_core.store.admission`) or stands there
+            twice and differs; nothing is stored.
     """
-    found, shipped = list(_checked(path, _read(path))), bank.run_ids()
-    with writing() as connection:
-        stored = connection.execute(sa.select(run.c.run_id, run.c.status)).all()
-        succeeded = {row.run_id for row in stored if row.status == "succeeded"} | shipped
-        known = {row.run_id for row in stored} | succeeded
-        new = {
-            record.run_id: record
-            for record in found
-            if record.run_id not in (succeeded if record.status == "succeeded" else known)
-        }
-        records.insert(connection, *new.values())
-    return len(new), len(found) - len(new)
-
-
-def _format_of(path: Path) -> Format:
-    suffix = path.suffix.lower().removeprefix(".")
-    for format in get_args(Format):
-        if suffix == format:
-            return format
-    raise BadInput(f"{path}: the name must end in .json, .csv or .parquet.")
-
-
-def _read(path: Path) -> list[dict[str, Any]]:
-    """Return the records of a file as JSON forms, unchecked."""
-    import pandas as pd
-
-    format = _format_of(path)
     try:
-        if format == "json":
-            return _objects(path, json.loads(path.read_text("utf-8")))
-        if format == "csv":
-            csv.field_size_limit(2**27)  # the stages of a long run are more than the default 128 KB
-            with path.open(newline="", encoding="utf-8") as file:
-                return [decoded(_numbers(row)) for row in csv.DictReader(file)]
-        return [decoded(plain(row)) for row in pd.read_parquet(path).to_dict("records")]
+        file = path.open("rb")
     except OSError as error:
-        raise BadInput(f"{path}: cannot be read ({error.strerror or error}).") from None
-    except BadInput:
-        raise
-    except (ValueError, RecursionError, csv.Error) as error:  # what json, utf-8 and pyarrow refuse are ValueErrors
-        reason = str(error).partition("\n")[0]
-        raise BadInput(f"{path}: does not hold records in {format} ({reason}).") from None
+        raise BadInput(f"{path}: cannot be read ({error.strerror}). Nothing was imported.") from None
+    with file:
+        return _imported(str(path), file, reporter)
 
 
-def _objects(path: Path, document: Any) -> list[dict[str, Any]]:
-    rows = document.get("records") if isinstance(document, dict) else document
-    if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
-        raise BadInput(f'{path}: expected {{"records": [...]}} with one object per record.')
-    return [{name: value for name, value in row.items() if name not in _NOT_FIELDS} for row in rows]
+def import_upload(name: str, file: BinaryIO, access: Access) -> Imported:
+    """Store the records of a file that a visitor sent; see `import_file`.
+
+    Raises:
+        ReadOnly: this caller may not.
+        BadInput: as with `import_file`.
+    """
+    access.require()
+    return _imported(name, file, silent)
 
 
-def _numbers(row: Mapping[str, str]) -> dict[str, Any]:
-    convert = {"int": int, "float": float, "text": str, "json": str}
-    known = {name: kind for name, kind in RUN_COLUMNS.items() if row.get(name) is not None}
-    return {name: convert[kind](row[name]) if row[name] else None for name, kind in known.items()}
+def _imported(name: str, file: BinaryIO, reporter: Reporter) -> Imported:
+    told = _Told(reporter)
+    try:
+        with tempfile.TemporaryFile("w+", encoding="ascii", newline="\n") as aside:
+            try:
+                count, unique = _checked(name, file, aside, told)
+            except BadInput as error:
+                raise BadInput(f"{error} Nothing was imported.") from None
+            aside.seek(0)
+            stored = _stored(map(json.loads, aside), unique, told)
+    except OSError as error:
+        raise BadInput(
+            f"{tempfile.gettempdir()}: cannot hold what was checked ({error.strerror}); set TMPDIR to a folder with "
+            "more room. Nothing was imported."
+        ) from None
+    return Imported(stored, count - stored)
 
 
-def _checked(path: Path, forms: Iterable[Mapping[str, Any]]) -> Iterator[Record]:
-    newest = Record.model_fields["schema_version"].default
-    for number, form in enumerate(forms, start=1):
-        found = form.get("schema_version")
-        if isinstance(found, int) and found > newest:
+def _checked(name: str, file: BinaryIO, aside: IO[str], told: _Told) -> tuple[int, int]:
+    """Write the row of each record that is admitted, once; returns how many records there are, and how many runs."""
+    seen: dict[str, tuple[int, bytes]] = {}
+    number = 0
+    table = format_of(name) != "json"
+    for found in reading.found(name, file):
+        number = found.number
+        record = admitted(name, number, found.form, table=table)
+        line = _line(f"{name}: record {number}", record)
+        content = hashlib.sha256(line.encode()).digest()
+        first, known = seen.setdefault(record.run_id, (number, content))
+        if known != content:
             raise BadInput(
-                f"{path}: record {number} was written by a newer version (schema {found}, this one knows {newest}); "
-                "update the Green AI Explorer. Nothing was imported."
+                f"{name}: records {first} and {number} are both of run {record.run_id} and differ; keep one of them."
             )
-        try:
-            record = Record.model_validate(form)
-        except ValidationError as error:
-            raise BadInput(f"{path}: record {number}: {sentence(error)}. Nothing was imported.") from None
-        try:
-            check(record.spec)
-        except BadInput as error:
-            raise BadInput(f"{path}: record {number} ({record.run_id}): spec: {error}. Nothing was imported.") from None
-        yield record
+        if first == number:
+            aside.write(f"{line}\n")
+        told(_CHECKING * found.read, f"{wording.number(number, 'record')} checked")
+    return number, len(seen)
+
+
+def _line(place: str, record: Record) -> str:
+    try:
+        return json.dumps(to_row(record))
+    except ValueError:  # JSON has neither NaN nor infinity
+        raise BadInput(f"{place}: {no_number(record)}") from None
+    except TypeError:
+        raise BadInput(f"{place}: recipe: gives a number as a text; write it without quotes.") from None
+
+
+def _stored(rows: Iterator[dict[str, Any]], count: int, told: _Told) -> int:
+    """Store those rows that are not known yet, in one transaction; returns how many."""
+    shipped = bank.run_ids()
+    stored = 0
+    with writing() as connection:
+        own = {row.run_id: row.status for row in connection.execute(sa.select(run.c.run_id, run.c.status))}
+        succeeded = {run_id for run_id, status in own.items() if status == "succeeded"} | shipped
+        known = own.keys() | shipped
+        done = 0
+        for batch in batches(rows):
+            new = [row for row in batch if row["run_id"] not in (succeeded if row["status"] == "succeeded" else known)]
+            _put(connection, new)
+            stored += len(new)
+            done += len(batch)
+            told(_CHECKING + (1 - _CHECKING) * done / count, f"{done:,} of {wording.number(count, 'record')} stored")
+        if stored:
+            revision.changed(connection)
+    return stored
+
+
+def _put(connection: sa.Connection, rows: Sequence[Mapping[str, Any]]) -> None:
+    if not rows:
+        return
+    run_ids = [row["run_id"] for row in rows]
+    connection.execute(run.delete().where(run.c.run_id.in_(run_ids)))
+    connection.execute(run.insert(), rows)
+    underway.unmark(connection, run_ids)
+
+
+class _Told:
+    """Tells how far an import is, now and then."""
+
+    def __init__(self, reporter: Reporter) -> None:
+        self._reporter, self._at = reporter, time.monotonic()
+
+    def __call__(self, fraction: float, message: str) -> None:
+        if time.monotonic() - self._at >= TOLD_EVERY_S:
+            self._reporter(Progress(stage="import", stage_index=0, fraction=fraction, message=message))
+            self._at = time.monotonic()

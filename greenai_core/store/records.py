@@ -6,8 +6,6 @@ a record of this store wins over one of the bank with the same run_id.
 
 from __future__ import annotations
 
-import json
-import uuid
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Literal
@@ -18,11 +16,12 @@ from greenai_core.errors import BadInput
 from greenai_core.record import Record
 from greenai_core.settings import settings
 from greenai_core.spec import digest
-from greenai_core.store import artifacts, bank, underway
+from greenai_core.store import bank, deletions, remarks, revision, underway
+from greenai_core.store.batches import batches
 from greenai_core.store.database import reading, writing
-from greenai_core.store.derived import DERIVED, SOURCES, derive
+from greenai_core.store.derived import COMPLETE, DERIVED, SOURCES, following
 from greenai_core.store.rows import FLAT, from_row, to_row
-from greenai_core.store.schema import RUN_COLUMNS, meta, run
+from greenai_core.store.schema import RUN_COLUMNS, run
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -47,7 +46,7 @@ def insert(connection: sa.Connection, *added: Record) -> None:
     for record in added:
         _put(connection, record)
     underway.unmark(connection, [record.run_id for record in added])
-    _changed(connection)
+    revision.changed(connection)
 
 
 def keep_unfinished(record: Record) -> None:
@@ -66,7 +65,7 @@ def keep_unfinished(record: Record) -> None:
         _put(connection, record)
         marked = underway.mark(connection, record.run_id)
         if stored is not None and not marked:
-            _changed(connection)  # it was taken for gone, and shown
+            revision.changed(connection)  # it was taken for gone, and shown
 
 
 def leave(record: Record) -> None:
@@ -86,7 +85,7 @@ def settle(connection: sa.Connection) -> None:
     _, gone = underway.unfinished_ids(connection)
     if gone:
         underway.unmark(connection, gone)
-        _changed(connection)
+        revision.changed(connection)
 
 
 def load(run_id: str) -> Record:
@@ -132,8 +131,9 @@ def _every(origin: Origin, _version: str) -> tuple[Record, ...]:
 def table(origin: Origin = "all") -> pd.DataFrame:
     """Return one row per record, newest first, with every flat key of a record and the columns that follow from it.
 
-    Those are origin ("own" or "bank"), energy_kind, and those of `greenai_core.store.derived.DERIVED`. What is unknown
-    is missing (NaN, None); columns of numbers have a numeric type also where every value is missing.
+    Those are origin ("own" or "bank"), energy_kind, those of `greenai_core.store.derived.DERIVED`, and the tags that
+    people gave the run (see `greenai_core.store.remarks.parted`; "" if none). What is unknown is missing (NaN,
+    None); columns of numbers have a numeric type also where every value is missing.
     """
     import pandas as pd
 
@@ -147,49 +147,55 @@ def table(origin: Origin = "all") -> pd.DataFrame:
     parts = [part.astype(object) for part in parts if len(part)]
     whole = pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=[*columns, "origin"])
     whole = whole.drop_duplicates("run_id").sort_values("created_at", ascending=False, kind="stable", ignore_index=True)
-    return _typed(whole.assign(energy_kind=whole["energy_train_kind"]))
+    given = remarks.tags()
+    tags = pd.Series([given.get(run_id, "") for run_id in whole["run_id"]], index=whole.index, dtype=str)
+    return _typed(whole.assign(energy_kind=whole["energy_train_kind"], tags=tags))
+
+
+def outlays() -> pd.DataFrame:
+    """Return `run_id` and `outlay` (see `greenai_core.store.outlay`) of every run that spent its joules here.
+
+    Records of the bank that were only measured again here are left out, and those of runs that go on.
+    """
+    import pandas as pd
+
+    columns, shipped = ["run_id", "outlay"], bank.run_ids()
+    return pd.DataFrame.from_records([row for row in _told(columns) if row.run_id not in shipped], columns=columns)
 
 
 def _told(columns: Sequence[str]) -> Sequence[sa.Row[Any]]:
     """Return these columns of every record of this store that is shown."""
+    never_empty = [name for name in columns if name in COMPLETE]
     for _ in range(2):
         with reading() as connection:
             found = _shown(connection, *(run.c[name] for name in columns))
-        if all(row.replicate_key is not None for row in found):
+        if all(getattr(row, name) is not None for row in found for name in never_empty):
             break
-        with writing() as connection:
-            _fill(connection)
+        _fill()
     return found
 
 
 def version() -> str:
     """Return a value that changes whenever `table` would return something else; cheap enough to ask on every rerun."""
     with reading() as connection:
-        own = connection.execute(sa.select(meta.c.value).where(meta.c.name == "runs_version")).scalar()
+        own = revision.current(connection)
         _, gone = underway.unfinished_ids(connection)
     return digest([settings().database_url, own, gone, bank.version()])
 
 
-def delete(run_ids: Sequence[str], access: Access) -> None:
-    """Delete own records and their models; checkpoints stay, since other runs may share them.
+def delete(run_ids: Sequence[str], access: Access) -> str:
+    """Move own records to the bin, where they can be restored for a day; returns the id of the deletion.
+
+    See `greenai_core.store.deletions`. Checkpoints stay in any case, since other runs may share them.
 
     Raises:
         ReadOnly: this caller may not.
         BadInput: one of them is not a record of this store; nothing is deleted.
     """
     access.require()
+    deletions.expire()
     with writing() as connection:
-        found = connection.execute(sa.select(run.c.run_id, run.c.provenance).where(run.c.run_id.in_(run_ids)))
-        known = {row.run_id: json.loads(row.provenance) for row in found}
-        for run_id in run_ids:
-            if run_id not in known:
-                raise BadInput(f"{run_id!r} is not a record of this store; nothing was deleted.")
-        connection.execute(run.delete().where(run.c.run_id.in_(run_ids)))
-        underway.unmark(connection, run_ids)
-        _changed(connection)
-    for provenance in known.values():  # after the commit: a record must never name a model that is gone
-        if model_uri := provenance.get("model_uri"):
-            artifacts.delete(model_uri)
+        return deletions.put_in(connection, run_ids)
 
 
 def _put(connection: sa.Connection, record: Record) -> None:
@@ -205,16 +211,19 @@ def _shown(connection: sa.Connection, *columns: Any) -> Sequence[sa.Row[Any]]:
     return [row for row in rows if row.run_id not in going_on] if going_on else rows
 
 
-def _changed(connection: sa.Connection) -> None:
-    connection.execute(meta.delete().where(meta.c.name == "runs_version"))
-    connection.execute(meta.insert().values(name="runs_version", value=uuid.uuid4().hex))
+def _fill() -> None:
+    """Derive what an older program, which knew of no such columns, left out.
 
-
-def _fill(connection: sa.Connection) -> None:
-    """Derive what an older program, which knew of no such columns, left out."""
-    empty = sa.select(run.c.run_id, *(run.c[name] for name in SOURCES)).where(run.c.replicate_key.is_(None))
-    for row in connection.execute(empty).mappings().all():
-        connection.execute(run.update().where(run.c.run_id == row["run_id"]).values(derive(row)))
+    So many records at a time: their stages are long, and of very many records others could not write for minutes.
+    """
+    sources = sa.select(run.c.run_id, run.c.stages, *(run.c[name] for name in SOURCES))
+    with reading() as connection:
+        empty = sa.or_(*(run.c[name].is_(None) for name in COMPLETE))
+        incomplete = connection.execute(sa.select(run.c.run_id).where(empty)).scalars().all()
+    for batch in batches(incomplete):
+        with writing() as connection:
+            for row in connection.execute(sources.where(run.c.run_id.in_(batch))).mappings().all():
+                connection.execute(run.update().where(run.c.run_id == row["run_id"]).values(following(row)))
 
 
 def _typed(table: pd.DataFrame) -> pd.DataFrame:

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from greenai_core.record import Record
-from greenai_core.store.derived import derive
+from greenai_core.store.derived import following
 from greenai_core.store.schema import RUN_COLUMNS, to_json
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ def to_row(record: Record) -> dict[str, Any]:
     """Return one value per column of the table `run`."""
     values = record.model_dump(mode="json", include=set(RUN_COLUMNS))
     row = {name: to_json(values[name]) if kind == "json" else values[name] for name, kind in RUN_COLUMNS.items()}
-    return {**row, **derive(row)}
+    return {**row, **following(row)}
 
 
 def from_row(row: Mapping[Any, Any]) -> Record:

@@ -8,6 +8,7 @@ the job tables are seconds since 1970-01-01 UTC.
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from types import NoneType, UnionType
 from typing import Any, Literal, Union, get_args, get_origin
 
@@ -15,7 +16,7 @@ import sqlalchemy as sa
 from pydantic import BaseModel
 
 from greenai_core.record import Record
-from greenai_core.store.derived import DERIVED
+from greenai_core.store.derived import STORED
 
 ColumnKind = Literal["int", "float", "text", "json"]
 _SERIAL = sa.BigInteger().with_variant(sa.Integer, "sqlite")  # SQLite numbers rows of this type only by itself
@@ -45,15 +46,43 @@ metadata = sa.MetaData()
 
 meta = sa.Table("meta", metadata, sa.Column("name", sa.Text, primary_key=True), sa.Column("value", sa.Text))
 
-run = sa.Table(
-    "run",
-    metadata,
+
+def _of_a_run() -> Iterator[sa.Column[Any]]:
     # What is asked for often comes first: what lies behind long texts takes several times as long to read.
-    *(
-        sa.Column(name, _SQL_TYPES[kind], primary_key=name == "run_id")
-        for name, kind in sorted({**RUN_COLUMNS, **DERIVED}.items(), key=lambda column: column[1] == "json")
-    ),
-    sa.Index("run_by_spec", "spec_id"),
+    for name, kind in sorted({**RUN_COLUMNS, **STORED}.items(), key=lambda column: column[1] == "json"):
+        yield sa.Column(name, _SQL_TYPES[kind], primary_key=name == "run_id")
+
+
+run = sa.Table("run", metadata, *_of_a_run(), sa.Index("run_by_spec", "spec_id"))
+
+deleted_run = sa.Table(
+    "deleted_run",
+    metadata,
+    sa.Column("deletion", sa.Text, nullable=False, comment="equal for runs that were deleted together"),
+    sa.Column("deleted_at", sa.Double, nullable=False),
+    *_of_a_run(),
+    sa.Index("deleted_run_by_deletion", "deletion", "deleted_at"),
+)
+
+run_tag = sa.Table(
+    "run_tag",
+    metadata,
+    sa.Column("run_id", sa.Text, primary_key=True, comment="of this store or of the bank"),
+    sa.Column("tag", sa.Text, primary_key=True),
+)
+
+run_note = sa.Table(
+    "run_note",
+    metadata,
+    sa.Column("run_id", sa.Text, primary_key=True, comment="of this store or of the bank"),
+    sa.Column("text", sa.Text, nullable=False),
+)
+
+saved_view = sa.Table(
+    "saved_view",
+    metadata,
+    sa.Column("name", sa.Text, primary_key=True),
+    sa.Column("query", sa.Text, nullable=False, comment="of the link: what the controls are set to"),
 )
 
 unfinished = sa.Table(

@@ -4,22 +4,23 @@ from __future__ import annotations
 
 from typing import Final
 
-import pandas as pd
 import streamlit as st
 
-from greenai_core.analysis.explore import COSTS, SPLITS, Filters, View, choices, name_of
+from greenai_core.analysis.explore import COSTS, SPLITS, Filters, View, name_of
+from greenai_core.analysis.figures import LIFETIME
+from greenai_core.analysis.lifetime import USUAL
+from pages.components import data, predictions
 
 BIND: Final = "query-params"
 
 
-def filters(table: pd.DataFrame) -> Filters:
+def filters() -> Filters:
     """Ask which runs to show, in one row, and which axes to show them on."""
     with st.container(horizontal=True, vertical_alignment="bottom", key="filters"):
-        dataset = st.selectbox("Data set", choices(table, "dataset"), key="dataset", bind=BIND, width=145)
-        here = table[table["dataset"] == dataset]
-        models = _several("Model", choices(here, "model"), "model", 125)
-        techniques = _several("Technique", choices(here, "technique"), "technique", 135)
-        temperatures = _several("Temperature", choices(here, "temperature"), "temperature", 105)
+        dataset = st.selectbox("Data set", data.choices("dataset"), key="dataset", bind=BIND, width=145)
+        models = _several("Model", data.choices("model", dataset), "model", 125)
+        techniques = _several("Technique", data.choices("technique", dataset), "technique", 135)
+        temperatures = _several("Temperature", data.choices("temperature", dataset), "temperature", 105)
         low, high = st.slider(
             "Sparsity (%)",
             0,
@@ -46,6 +47,7 @@ def filters(table: pd.DataFrame) -> Filters:
         st.segmented_control(
             "Colour by", ["technique", "model"], default="technique", required=True, key="by", bind=BIND
         )
+        served = predictions.slider() if COSTS[cost] == LIFETIME.column else _served_elsewhere()
     return Filters(
         dataset=dataset,
         cost=cost,
@@ -56,6 +58,7 @@ def filters(table: pd.DataFrame) -> Filters:
         sparsity=(low / 100, high / 100),
         temperatures=tuple(map(float, temperatures)),
         least_accuracy=least / 100,
+        predictions=served,
     )
 
 
@@ -63,11 +66,17 @@ def group(view: View) -> None:
     """Offer the other groups of comparable runs, where there are any; the one chosen stands in the link by its id."""
     if not view.others:
         return
-    names = {id: name_of(front, runs) for id, (front, runs) in view.groups.items()}
+    names = {id: name_of(keys, runs) for id, (keys, runs) in view.groups.items()}
     key = f"group-{view.front.id}"
     st.selectbox(
         "Measured on", list(names), format_func=names.__getitem__, key=key, width=520, on_change=_remember, args=(key,)
     )
+
+
+def _served_elsewhere() -> float:
+    """Return what the slider further down says, where the third axis depends on it."""
+    third = st.session_state.get("third", st.query_params.get("third"))
+    return st.session_state.get("predictions", USUAL) if COSTS.get(third) == LIFETIME.column else USUAL
 
 
 def _several(label: str, options: list[str], key: str, width: int) -> tuple[str, ...]:

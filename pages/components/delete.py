@@ -1,4 +1,4 @@
-"""Deleting own runs, after asking."""
+"""Deleting own runs, after asking once; what was deleted goes to the bin."""
 
 from __future__ import annotations
 
@@ -11,15 +11,17 @@ from greenai_core.store import records
 from pages.components import access, refusal
 
 
-def button(run_ids: Sequence[str], *, allowed: bool) -> None:
-    """Offer to delete own runs; asks first. Records of the bank stay."""
+def buttons(selected: Sequence[str], shown: Sequence[str]) -> None:
+    """Offer to delete the own runs that are selected, and all that are shown; asks first."""
+    if selected:
+        _button(f"Delete {wording.number(len(selected), 'run')}", selected, key="delete")
+    _button(f"Delete all {len(shown):,} shown", shown, key="delete-all")
+
+
+def _button(label: str, run_ids: Sequence[str], *, key: str) -> None:
     writable = access.current()
-    if allowed and st.button(
-        f"Delete {wording.number(len(run_ids), 'run')}",
-        icon=":material/delete:",
-        disabled=not writable.writable,
-        key="delete",
-        help=writable.reason or None,
+    if st.button(
+        label, icon=":material/delete:", disabled=not writable.writable, key=key, help=writable.reason or None
     ):
         _confirm(run_ids)
 
@@ -27,7 +29,9 @@ def button(run_ids: Sequence[str], *, allowed: bool) -> None:
 @st.dialog("Delete runs?", icon=":material/delete:")
 def _confirm(run_ids: Sequence[str]) -> None:
     st.write(
-        f"{wording.number(len(run_ids), 'run')} will be gone from this store for good; what is on the Jobs page stays."
+        f"{wording.number(len(run_ids), 'run')} will be out of every table, chart and export. For a day the bin holds "
+        "them, with models, tags and notes, and they can be restored; then they are gone for good. What is on the Jobs "
+        "page stays."
     )
     with st.container(horizontal=True):
         if st.button("Delete", type="primary", icon=":material/delete:", key="delete-confirmed"):

@@ -8,11 +8,12 @@ import streamlit as st
 from greenai_core import units, wording
 from greenai_core.store import disk, eviction
 from greenai_core.store.disk import Usage
-from pages.components import access, refusal
+from pages.components import access, deleted, refusal
 from pages.components.provenance import PLAIN
 
 KINDS: dict[disk.Kind, str] = {
     "models": "Deployed models",
+    "bin": "Models of deleted runs",
     "checkpoints": "Prefix checkpoints",
     "resume": "Resume snapshots",
     "data": "Data set",
@@ -32,6 +33,7 @@ def section() -> None:
     if not opened.open:
         return
     with opened, refusal.shown():
+        deleted.section()
         found = disk.usage()
         if not any(usage.files for usage in found if usage.kind != "database"):
             st.info("Nothing but the database yet: models and checkpoints come with the first run.")
@@ -59,6 +61,8 @@ def _table(found: tuple[Usage, ...]) -> pd.DataFrame:
 def _unreferenced(usage: Usage) -> str:
     if usage.kind in ("data", "database"):
         return "never cleared"
+    if usage.kind == "bin":
+        return "once the bin is emptied"
     return units.BYTES.text(usage.unreferenced_bytes) if usage.unreferenced_files else "none"
 
 

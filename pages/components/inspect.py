@@ -12,11 +12,9 @@ from greenai_core.analysis import compare
 from greenai_core.analysis.figures import FACTS, FIGURES, sign
 from greenai_core.charts import course
 from greenai_core.record import Record
-from pages.components import badge, provenance, refusal
+from pages.components import badge, confusion, differences, layer_sizes, provenance, refusal
 from pages.components.downloads import downloads
 from pages.components.what_if import what_if
-
-LEGEND = "● measured, ◐ apportioned, ○ estimated"
 
 
 def one(record: Record) -> None:
@@ -24,15 +22,19 @@ def one(record: Record) -> None:
     st.subheader(wording.run(record.spec), anchor=False)
     if record.status != "succeeded":
         st.warning(wording.ending(record.status, record.notes.get("status", "")), icon=":material/warning:")
-    figures, stages, model, other, origin = st.tabs(
-        ["Figures", "Stages", "Model and spec", "What if ...?", "Where it comes from"]
+    figures, stages, confused, model, other, origin = st.tabs(
+        ["Figures", "Stages", "Confusion", "Model and spec", "What if ...?", "Where it comes from"]
     )
     with figures:
         _figures(record)
     with stages:
         _stages(record)
+    with confused:
+        confusion.of_one(record)
     with model, refusal.shown():
         downloads(record)
+    with model:
+        layer_sizes.of_one(record)
     with other:
         what_if(record)
     with origin:
@@ -47,15 +49,12 @@ def several(found: Sequence[Record]) -> None:
     """Compare runs with the first of them."""
     st.subheader(f"{wording.number(len(found), 'run')} compared", anchor=False)
     labels = compare.short_names(found)
-    figures, costs, curves = st.tabs(["Figures", "Cost of each stage", "Learning curves"])
+    st.caption("  \n".join(labels.values()))
+    figures, costs, curves, confused, sizes = st.tabs(
+        ["Figures", "Cost of each stage", "Learning curves", "Confusion", "Size by layer"]
+    )
     with figures:
-        st.dataframe(
-            compare.side_by_side(found),
-            hide_index=True,
-            height="content",
-            alt="Figures of the selected runs, side by side",
-        )
-        st.caption(f"Differences are from the first run. Energy: {LEGEND}.")
+        differences.of_several(found)
     with costs:
         with badge.doubted(compare.flags(found)):
             st.caption("Training energy", width="content")
@@ -74,6 +73,10 @@ def several(found: Sequence[Record]) -> None:
             alt="Validation accuracy after each epoch, one line per run",
             config={"displayModeBar": False},
         )
+    with confused:
+        confusion.of_several(found)
+    with sizes:
+        layer_sizes.of_several(found)
 
 
 def _figures(record: Record) -> None:

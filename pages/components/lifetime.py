@@ -5,10 +5,9 @@ from __future__ import annotations
 import pandas as pd
 import streamlit as st
 
-from greenai_core.analysis.break_even import count
 from greenai_core.analysis.contenders import Contender, answer, baselines, contenders, table, telling
-from greenai_core.analysis.explore import name_of
-from greenai_core.analysis.lifetime import MOST, SERVING, Lifetime, points, scale
+from greenai_core.analysis.explore import Filters, name_of
+from greenai_core.analysis.lifetime import SERVING, USUAL, Lifetime, scale
 from greenai_core.analysis.pareto import Front
 from greenai_core.analysis.recost import Assumptions, recost
 from greenai_core.charts import lifetime as lifetime_chart
@@ -17,10 +16,9 @@ from greenai_core.settings import settings
 from greenai_core.wording import number
 from pages.components import badge, data, overhead, refusal
 from pages.components.controls import BIND
+from pages.components.predictions import slider
 from pages.components.provenance import PLAIN
 
-STOPS = [digit * 10**power for power in range(3, 12) for digit in (1, 2, 5)] + [MOST]
-USUAL = 10**6
 OWN = "The dense recipe of the same model"
 QUESTION = (
     "Lifetime energy is making the model from nothing, its teacher and all stages included, and every prediction that "
@@ -29,11 +27,8 @@ QUESTION = (
 )
 
 
-def section(runs: pd.DataFrame) -> None:
-    """Show the lifetime energies of comparable runs: controls, the answer in words, the chart and the table.
-
-    `runs` are rows of `greenai_core.store.records.table`; those that agree in one key only are grouped further.
-    """
+def section(filters: Filters) -> None:
+    """Show the lifetime energies of comparable runs: controls, the answer in words, the chart and the table."""
     st.subheader("Energy over a model's life", anchor=False)
     st.caption(QUESTION)
     with st.container(horizontal=True, vertical_alignment="bottom", key="lifetime-terms"):
@@ -41,7 +36,8 @@ def section(runs: pd.DataFrame) -> None:
             "Served", list(SERVING), default="In batches", required=True, key="serving", bind=BIND
         )
         assumptions = _assumptions()
-    groups = {front.id: front for front in Lifetime(USUAL, serving).fronts(points(runs, serving))}
+    recipes = data.recipes(filters, serving)
+    groups = {front.id: front for front in Lifetime(USUAL, serving).fronts(recipes)}
     if not groups:
         st.info(
             "No run here has a known energy both of making it and of one prediction, so there is no lifetime energy.",
@@ -49,18 +45,16 @@ def section(runs: pd.DataFrame) -> None:
         )
         return
     chosen = _group(groups)
-    _left_out(runs, chosen)
-    _moving(chosen.table, serving, assumptions)
+    _left_out(int(filters.matching(data.runs()).sum()), chosen)
+    _moving(chosen.table, serving, assumptions, filters.predictions if filters.lasting else None)
 
 
 @st.fragment
-def _moving(recipes: pd.DataFrame, serving: str, assumptions: Assumptions) -> None:
+def _moving(recipes: pd.DataFrame, serving: str, assumptions: Assumptions, asked: float | None) -> None:
     """Show what moves with the slider; only this part of the page is drawn anew."""
     dense = baselines(recipes)
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        predictions = st.select_slider(
-            "Predictions served over the model's life", STOPS, USUAL, format_func=count, key="predictions", bind=BIND
-        )
+        predictions = slider() if asked is None else asked
         against = st.selectbox(
             "Baseline",
             [None, *dense],
@@ -116,17 +110,17 @@ def _group(groups: dict[str, Front]) -> Front:
     """Offer the groups of recipes that were made and measured alike, where there are several."""
     if len(groups) == 1:
         return next(iter(groups.values()))
-    called = {key: name_of(front, front.table) for key, front in groups.items()}
+    called = {key: name_of(front.keys, front.table) for key, front in groups.items()}
     key = st.selectbox("Made and measured on", list(groups), format_func=called.__getitem__, key="lifetime-group")
     return groups[key]
 
 
-def _left_out(runs: pd.DataFrame, chosen: Front) -> None:
+def _left_out(matching: int, chosen: Front) -> None:
     """Say how the energies were obtained, and how many runs have none that could be added to these."""
     with st.container(horizontal=True):
         for title, column in (("Making", "energy_train_kind"), ("Serving", "energy_inference_kind")):
             st.markdown(f"{title} {badge.text(chosen.keys[column])}", width="content")
-    others = int((runs["status"] == "succeeded").sum() - chosen.table["runs"].sum())
+    others = matching - int(chosen.table["runs"].sum())
     if others:
         st.caption(
             f"Left out: {number(others, 'run')} made or measured under other conditions, or whose energy of making or "

@@ -7,17 +7,18 @@ import streamlit as st
 
 from greenai_core import units, wording
 from greenai_core.analysis import pareto
+from greenai_core.analysis.explore import COSTS, Filters, View
 from greenai_core.analysis.pareto import Pick
 from greenai_core.wording import number
 from pages.components import data, provenance
 
 
-def picks(runs: pd.DataFrame) -> None:
+def picks(filters: Filters, view: View) -> None:
     """Show the most accurate recipe, the smallest and the cheapest within one point of it, chosen on validation.
 
-    `runs` are those that are drawn, so that answers and chart speak of the same.
+    They are chosen among what `filters` and the group of the view leave, so that answers and chart speak of the same.
     """
-    best = pareto.most_accurate(runs)
+    best = pareto.most_accurate(view.front.table)
     if best is not None:
         st.metric(
             "Best accuracy",
@@ -26,18 +27,19 @@ def picks(runs: pd.DataFrame) -> None:
             delta_color="off",
             delta_arrow="off",
             border=True,
-            help=f"{_who(runs, best)}. Chosen on validation among {number(best.compared, 'recipe')}; "
+            help=f"{_who(view.front.table, best)}. Chosen on validation among {number(best.compared, 'recipe')}; "
             "the test accuracy is reported, never used to choose.",
             height="stretch",
         )
-    for title, cost in (("Smallest within 1 point", "size_bytes"), ("Cheapest within 1 point", "energy_per_sample_j")):
-        pick = pareto.cheapest(runs, cost)
+    for title, cost in (("Smallest within 1 point", "Size"), ("Cheapest within 1 point", "Inference energy")):
+        points = data.alike(filters, cost, view)
+        pick = pareto.cheapest(points, COSTS[cost])
         if pick is not None:
             with st.container(border=True, height="stretch", gap="xsmall"):
-                _answer(runs, title, pick)
+                _answer(points, title, pick)
 
 
-def _answer(runs: pd.DataFrame, title: str, pick: Pick) -> None:
+def _answer(points: pd.DataFrame, title: str, pick: Pick) -> None:
     change = units.change(pick.value, pick.reference)
     st.metric(
         title,
@@ -46,7 +48,7 @@ def _answer(runs: pd.DataFrame, title: str, pick: Pick) -> None:
         delta_color="off" if change == "same" else "inverse",
         delta_arrow="off" if change == "same" else "auto",
         delta_description=pick.figure.brief.lower(),
-        help=f"{pick.figure.title}, {pick.figure.help}. {_who(runs, pick)}: "
+        help=f"{pick.figure.title}, {pick.figure.help}. {_who(points, pick)}: "
         f"validation accuracy {units.FRACTION.text(pick.accuracy_val)}, test {units.FRACTION.text(pick.accuracy)}. "
         f"Compared with the most accurate on validation of {number(pick.compared, 'comparable recipe')}.",
     )
@@ -54,6 +56,6 @@ def _answer(runs: pd.DataFrame, title: str, pick: Pick) -> None:
         provenance.popover(data.record(pick.run_id), "inference", key=f"picked-{title}")
 
 
-def _who(runs: pd.DataFrame, pick: Pick) -> str:
-    row = runs[runs["run_id"] == pick.run_id].iloc[0]
+def _who(points: pd.DataFrame, pick: Pick) -> str:
+    row = points[points["run_id"] == pick.run_id].iloc[0]
     return f"{wording.point(row)}, {number(pick.seeds, 'seed')}"

@@ -45,7 +45,7 @@ def section(view: View) -> str | None:
         if found is None:
             st.markdown(f":material/block: {obstacle(view.front, limits).translate(PLAIN)}")
             return None
-        row = view.front.table.set_index("run_id").loc[found.run_id]
+        row = view.front.table[view.front.table["run_id"] == found.run_id].iloc[0]
         test = f"; test accuracy {units.FRACTION.text(found.accuracy)}" if found.accuracy is not None else ""
         who, said = (text.translate(PLAIN) for text in (wording.point(row), sentence(found)))
         st.markdown(f":material/recommend: **{who}** ({number(row['seeds'], 'seed')}{test}). {said}")

@@ -6,8 +6,8 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from greenai_core.analysis.explore import COSTS, Filters, as_json, choices, name_of, replicated, view
-from greenai_core.analysis.pareto import fronts
+from greenai_core.analysis.comparable import comparables
+from greenai_core.analysis.explore import COSTS, Filters, as_json, choices, name_of
 from greenai_core.store import records
 from tests import factory
 
@@ -54,14 +54,14 @@ def test_the_bank_can_be_left_out(table: pd.DataFrame) -> None:
 
 @pytest.mark.parametrize("cost", COSTS)
 def test_a_view_without_runs_is_none(table: pd.DataFrame, cost: str) -> None:
-    assert view(table, Filters("cifar10", cost=cost)) is None
+    assert factory.view(Filters("cifar10", cost=cost)) is None
 
 
 def test_what_cannot_be_ranked_is_left_out_and_said() -> None:
     for record in [*factory.records(1), *factory.records(2, host="elsewhere", kind="measured")]:
         records.save(record)
     records.save(factory.record(factory.spec(seed=9), energy_train_j=None, notes={"energy_train_j": "unknown"}))
-    found = view(records.table(), Filters("digits", cost="Training energy"))
+    found = factory.view(Filters("digits", cost="Training energy"))
     assert found is not None
     assert "11 runs measured under other conditions" in found.left_out
     assert "another way of obtaining energy" in found.left_out
@@ -72,18 +72,18 @@ def test_what_cannot_be_ranked_is_left_out_and_said() -> None:
 def test_another_group_can_be_asked_for() -> None:
     for record in [*factory.records(1), *factory.records(2, host="elsewhere")]:
         records.save(record)
-    first = view(records.table(), Filters("digits", cost="Latency"))
+    first = factory.view(Filters("digits", cost="Latency"))
     assert first is not None
     (other,) = first.others
-    second = view(records.table(), Filters("digits", cost="Latency"), other.id)
+    second = factory.view(Filters("digits", cost="Latency"), other.id)
     assert second is not None
     assert second.front.id == other.id
     assert second.others[0].id == first.front.id
-    assert name_of(other, other.table) == "Processor of here, 11 runs, 11 your own"
+    assert name_of(other.keys, other.runs) == "Processor of here, 11 runs, 11 your own"
 
 
 def test_where_everything_is_drawn_nothing_is_said(table: pd.DataFrame) -> None:
-    found = view(table, Filters("digits"))
+    found = factory.view(Filters("digits"))
     assert found is not None
     assert found.left_out == ""
     assert found.kind is None
@@ -95,7 +95,7 @@ def test_choices_are_words_the_most_frequent_first(table: pd.DataFrame) -> None:
 
 
 def test_runs_that_differ_in_the_seed_alone_are_one_point(table: pd.DataFrame) -> None:
-    found = view(table, Filters("digits"))
+    found = factory.view(Filters("digits"))
     assert found is not None
     assert (len(found.runs), len(found.front.table)) == (22, 11)
     assert set(found.front.table["seeds"]) == {2}
@@ -107,7 +107,7 @@ def test_runs_that_differ_in_the_seed_alone_are_one_point(table: pd.DataFrame) -
 
 
 def test_the_front_is_that_of_the_means_and_its_certainty_is_told(table: pd.DataFrame) -> None:
-    found = view(table, Filters("digits"))
+    found = factory.view(Filters("digits"))
     assert found is not None
     points = found.front.table
     for mine, on_front in zip(points.itertuples(), found.front.mask, strict=True):
@@ -123,15 +123,15 @@ def test_the_front_is_that_of_the_means_and_its_certainty_is_told(table: pd.Data
 def test_of_single_seeds_nobody_knows_how_sure_they_are() -> None:
     for record in factory.records(1):
         records.save(record)
-    found = view(records.table(), Filters("digits"))
+    found = factory.view(Filters("digits"))
     assert found is not None
     assert found.front.table["on_front"].isna().all() and not found.front.table["tied"].any()
 
 
 def test_the_json_form_of_a_front_is_plain_and_best_first(table: pd.DataFrame) -> None:
     records.save(factory.record(factory.spec(technique="l1_channel_pruning", sparsity=0.99), size_bytes=9))
-    (front,) = fronts(records.table(), ["f1_macro", "size_bytes"], "digits")
-    written = json.loads(json.dumps(as_json(replicated(front)), allow_nan=False))
+    (group,) = comparables(records.table(), ["f1_macro", "size_bytes"], "digits")
+    written = json.loads(json.dumps(as_json(group.front()), allow_nan=False))
     best_first = [point["f1_macro"] for point in written["points"]]
     assert best_first == sorted(best_first, reverse=True)
     assert [len(point["run_ids"]) for point in written["points"]] == [point["seeds"] for point in written["points"]]

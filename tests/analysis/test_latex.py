@@ -5,7 +5,7 @@ import re
 import pytest
 
 from greenai_core.analysis import latex
-from greenai_core.analysis.explore import Filters, View, view
+from greenai_core.analysis.explore import Filters, View
 from greenai_core.store import records
 from tests import factory
 
@@ -16,7 +16,7 @@ SHOWN = ("accuracy_val", "accuracy", "size_bytes", "energy_per_sample_j")
 def found() -> View:
     for record in [*factory.records(3), factory.record(factory.spec(technique="magnitude_pruning", sparsity=0.5))]:
         records.save(record)
-    shown = view(records.table(), Filters("digits"))
+    shown = factory.view(Filters("digits"))
     assert shown is not None
     return shown
 

@@ -13,6 +13,7 @@ import pytest
 from greenai_core import units
 from greenai_core.analysis import pareto
 from greenai_core.analysis.contenders import Contender, answer, baselines, contenders, names, table, telling
+from greenai_core.analysis.explore import Filters
 from greenai_core.analysis.lifetime import KEYS, Lifetime, pick, points, scale
 from greenai_core.analysis.recost import Assumptions
 from greenai_core.errors import BadInput
@@ -121,6 +122,31 @@ def test_the_front_is_of_accuracy_and_lifetime(predictions: float) -> None:
     ]
     assert (~front.mask).tolist() == beaten
     assert front.table["lifetime_j"].tolist() == pytest.approx(cost)
+
+
+@pytest.mark.parametrize("predictions", [1e3, 1e9])
+def test_as_an_axis_it_ranks_the_means_of_recipes_alike(predictions: float) -> None:
+    stored(usual())
+    found = factory.view(Filters("digits", cost="Lifetime energy", predictions=predictions))
+    (front,) = Lifetime(predictions).fronts(points(records.table()))
+    assert found is not None and found.kind == "estimated"
+    mine, theirs = (
+        each.table.assign(front=each.mask).set_index("replicate_key").sort_index() for each in (found.front, front)
+    )
+    assert mine["lifetime_j"].to_numpy() == pytest.approx(theirs["lifetime_j"].to_numpy())
+    assert mine["front"].tolist() == theirs["front"].tolist()
+
+
+def test_as_an_axis_it_keeps_apart_what_does_not_add_up() -> None:
+    here, there = run(train=560.0, sample=1e-3), run(seed=1, train=1.0, sample=1e-9, host="elsewhere")
+    unsure = run(seed=2, train=1.0, sample=1e-9, energy_inference_kind="measured")
+    unknown = run(seed=3, train=1.0, sample=1e-9, energy_train_j=None, notes={"energy_train_j": "not measured"})
+    table = Lifetime(1e6).served(stored([here, there, unsure, unknown])).set_index("run_id")
+    assert table["lifetime_key"].nunique() == 3
+    assert table.loc[unsure.run_id, "lifetime_kind"] == "estimated"  # a sum is as sure as its least sure part
+    assert np.isnan(table.loc[unknown.run_id, "lifetime_j"])
+    found = factory.view(Filters("digits", cost="Lifetime energy"))
+    assert found is not None and len(found.runs) == 1 and len(found.others) == 2 and found.unknown == 1
 
 
 def test_pick_ranking_and_front_move_with_the_predictions() -> None:

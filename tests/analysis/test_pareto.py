@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from greenai_core.analysis import pareto
+from greenai_core.analysis.replicates import points
 from greenai_core.errors import BadInput
 from greenai_core.record import Record
 from greenai_core.store import records
@@ -64,6 +65,10 @@ def stored(*groups: Iterable[Record]) -> pd.DataFrame:
     return records.table()
 
 
+def told(table: pd.DataFrame) -> pd.DataFrame:
+    return points(table, ["accuracy_val", "accuracy", "size_bytes", "energy_per_sample_j"])
+
+
 def test_runs_of_two_machines_share_the_size_front_and_not_the_energy_front() -> None:
     table = stored(factory.records(1), factory.records(1, host="elsewhere"))
     (size,) = pareto.fronts(table, ["accuracy_val", "size_bytes"])
@@ -102,19 +107,20 @@ def test_runs_without_an_objective_or_its_key_are_left_out_and_counted() -> None
     table = stored(factory.records(1), [unknown, keyless])
     (front,) = pareto.fronts(table, ["accuracy_val", "latency_ms"])
     assert len(front.table) == len(table) - 2
-    assert pareto.lacking(table, ["accuracy_val", "latency_ms"]) == 2
+    missing = pareto.lacking(table, ["accuracy_val", "latency_ms"])
+    assert set(missing["run_id"]) == {unknown.run_id, keyless.run_id}
 
 
 def test_failed_runs_join_no_front() -> None:
     table = stored([factory.record(status="failed")])
     assert pareto.fronts(table, ["accuracy_val", "size_bytes"]) == []
-    assert pareto.lacking(table, ["accuracy_val", "size_bytes"]) == 0
+    assert pareto.lacking(table, ["accuracy_val", "size_bytes"]).empty
 
 
 def test_an_empty_store_has_no_front() -> None:
     assert pareto.fronts(records.table(), ["accuracy_val", "size_bytes"]) == []
-    assert pareto.most_accurate(records.table()) is None
-    assert pareto.cheapest(records.table(), "size_bytes") is None
+    assert pareto.most_accurate(told(records.table())) is None
+    assert pareto.cheapest(told(records.table()), "size_bytes") is None
 
 
 def test_an_unknown_objective_is_refused_by_name() -> None:
@@ -131,7 +137,7 @@ def test_what_depends_on_the_store_is_no_objective(fact: str) -> None:
 def test_picks_are_chosen_on_validation_and_tell_the_test_accuracy() -> None:
     sure = factory.record(factory.spec(seed=0), accuracy_val=0.98, accuracy=0.90, size_bytes=1000)
     lucky = factory.record(factory.spec(model="mlp_student"), accuracy_val=0.90, accuracy=0.99, size_bytes=10)
-    table = stored([sure, lucky])
+    table = told(stored([sure, lucky]))
     for pick in (pareto.most_accurate(table), pareto.cheapest(table, "size_bytes")):
         assert pick is not None
         assert (pick.run_id, pick.accuracy_val, pick.accuracy) == (sure.run_id, 0.98, 0.90)
@@ -140,13 +146,15 @@ def test_picks_are_chosen_on_validation_and_tell_the_test_accuracy() -> None:
 def test_the_cheapest_is_within_a_point_of_the_best() -> None:
     accuracies = {0.3: 0.98, 0.6: 0.9701, 0.8: 0.9699}
     sizes = {0.3: 1000, 0.6: 500, 0.8: 100}
-    table = stored(
-        factory.record(
-            factory.spec(technique="l1_channel_pruning", sparsity=sparsity),
-            accuracy_val=accuracies[sparsity],
-            size_bytes=sizes[sparsity],
+    table = told(
+        stored(
+            factory.record(
+                factory.spec(technique="l1_channel_pruning", sparsity=sparsity),
+                accuracy_val=accuracies[sparsity],
+                size_bytes=sizes[sparsity],
+            )
+            for sparsity in accuracies
         )
-        for sparsity in accuracies
     )
     pick = pareto.cheapest(table, "size_bytes")
     assert pick is not None
@@ -157,14 +165,14 @@ def test_the_cheapest_is_within_a_point_of_the_best() -> None:
 def test_a_pick_is_a_recipe_at_the_mean_of_its_seeds() -> None:
     seeds = [factory.record(factory.spec(seed=seed), accuracy_val=0.9 + seed / 100) for seed in range(3)]
     once = factory.record(factory.spec(model="mlp_student"), accuracy_val=0.909)
-    best = pareto.most_accurate(stored([*seeds, once]))
+    best = pareto.most_accurate(told(stored([*seeds, once])))
     assert best is not None
     assert (best.seeds, best.compared) == (3, 2)
     assert best.value == pytest.approx(0.91)
 
 
 def test_the_cheapest_in_joules_says_how_they_were_obtained() -> None:
-    pick = pareto.cheapest(stored(factory.records(1, kind="apportioned")), "energy_per_sample_j")
+    pick = pareto.cheapest(told(stored(factory.records(1, kind="apportioned"))), "energy_per_sample_j")
     assert pick is not None
     assert pick.kind == "apportioned"
 

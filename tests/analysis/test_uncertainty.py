@@ -66,8 +66,13 @@ def outcomes(seeds: tuple[int, ...], size: int, stated: Callable[[pd.DataFrame, 
     return np.concatenate(found, axis=1)
 
 
+def probabilities(study: pd.DataFrame, seed: int = 0) -> np.ndarray:
+    found = uncertainty.likely(study, AXES)
+    return uncertainty.membership(found.values, found.error, found.degrees, SENSE, draws=1000, seed=seed)
+
+
 def probable(study: pd.DataFrame, number: int) -> np.ndarray:
-    return uncertainty.probabilities(study, AXES, draws=200, seed=number)
+    return probabilities(study, number)
 
 
 def unmoved(study: pd.DataFrame, number: int) -> np.ndarray:
@@ -114,7 +119,7 @@ def test_more_seeds_make_it_surer() -> None:
         assert spread.error[:, 0] == pytest.approx(0.01 / math.sqrt(seeds))
         first, second = generator.standard_t(2 * (seeds - 1), size=(2, 100_000))
         expected = np.mean(second - first > -0.5 * math.sqrt(seeds))
-        assert uncertainty.probabilities(found, AXES)[1] == pytest.approx(expected, abs=0.05)
+        assert probabilities(found)[1] == pytest.approx(expected, abs=0.05)
 
 
 @given(arrays(float, (12, 2), elements=coarse), arrays(float, (12, 2), elements=st.floats(0.01, 2)))

@@ -8,8 +8,8 @@ import pandas as pd
 import pytest
 from playwright.sync_api import Page, expect
 
-from greenai_core.analysis.explore import Filters, view
-from greenai_core.store import records
+from greenai_core.analysis.explore import Filters
+from tests import factory
 from tests.browser.conftest import Dashboard
 from tools.dashboard import settle
 
@@ -63,7 +63,7 @@ def test_the_csv_of_a_box_holds_exactly_the_runs_of_its_points(
         page.get_by_role("button", name="Download CSV", exact=True).click()
     for name, value in filled.settings.items():
         monkeypatch.setenv(name, value)
-    found = view(records.table(), Filters("digits"))
+    found = factory.view(Filters("digits"))
     assert found is not None
     expected = set(found.runs_of(chosen)["run_id"])
     assert 0 < len(expected) < len(found.runs)

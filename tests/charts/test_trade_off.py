@@ -10,7 +10,7 @@ import pytest
 
 from greenai_core import registry
 from greenai_core.analysis import compare, published
-from greenai_core.analysis.explore import COSTS, Filters, View, view
+from greenai_core.analysis.explore import COSTS, Filters, View, gather, view
 from greenai_core.analysis.figures import FIGURES
 from greenai_core.charts import course, looks, trade_off
 from greenai_core.charts.looks import ColourBy
@@ -26,7 +26,8 @@ def table() -> pd.DataFrame:
 
 
 def drawn(table: pd.DataFrame, **filters: Any) -> tuple[View, go.Figure]:
-    found = view(table, Filters("digits", **filters))
+    wanted = Filters("digits", **filters)
+    found = view(gather(table, wanted), wanted)
     assert found is not None
     return found, trade_off.draw(found, by="technique", rim="white")
 
@@ -79,7 +80,7 @@ def test_a_point_of_one_seed_is_hollow_and_has_no_bars() -> None:
     assert [run for run, symbol in shown["symbol"].items() if symbol.endswith("-open")] == [once.run_id]
     for record in factory.records(1, dataset="kmnist"):
         records.save(record)
-    single = view(records.table(), Filters("kmnist"))
+    single = factory.view(Filters("kmnist"))
     assert single is not None
     (bars,) = [
         trace for trace in trade_off.draw(single, by="model", rim="white").data if trace.error_y.array is not None

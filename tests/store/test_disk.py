@@ -13,7 +13,7 @@ from greenai_core.errors import BadInput, ReadOnly
 from greenai_core.jobs import states
 from greenai_core.jobs.access import Access
 from greenai_core.record import with_teachers
-from greenai_core.store import artifacts, checkpoints, disk, records
+from greenai_core.store import artifacts, checkpoints, deletions, disk, records
 from greenai_core.store.database import writing
 from greenai_core.store.disk import Cleared, Usage
 from greenai_core.store.eviction import SPARED_S
@@ -88,11 +88,28 @@ def test_what_a_record_names_stays_and_the_rest_is_cleared(old: Callable[[], Non
     assert disk.usage()[:3] == (Usage("models", 1, 10), Usage("checkpoints", 6, 28), Usage("resume", 0, 0))
 
 
-def test_a_record_that_is_deleted_leaves_its_checkpoints_to_be_cleared(old: Callable[[], None]) -> None:
+def test_what_can_be_restored_stays_until_the_bin_is_emptied(old: Callable[[], None]) -> None:
     fill()
     old()
+    deletion = records.delete([NAMED.run_id], Access.local())
+    assert of("models") == Usage("models", 1, 10, 1, 10)
+    assert of("bin") == Usage("bin", 1, 10)
+    assert disk.clear(Access.local()) == Cleared(5, 34)
+    assert artifacts.exists("models/named.onnx") and checkpoints.stored([STAGE.key])
+    deletions.restore(deletion, Access.local())
+    assert of("models") == Usage("models", 1, 10)
+    assert "bin" not in [usage.kind for usage in disk.usage()]
     records.delete([NAMED.run_id], Access.local())
-    assert loose("checkpoints") == (9, 42)
+    deletions.empty(Access.local())
+    assert disk.clear(Access.local()) == Cleared(7, 38)  # its model is named after another run
+    assert of("models").files == of("checkpoints").files == 0
+
+
+def test_a_model_that_a_stored_record_names_too_is_not_the_bins(old: Callable[[], None]) -> None:
+    fill()
+    records.save(NAMED.model_copy(update={"run_id": "copy"}))
+    records.delete([NAMED.run_id], Access.local())
+    assert of("models").files == 2 and "bin" not in [usage.kind for usage in disk.usage()]
 
 
 def test_a_young_file_is_never_unreferenced() -> None:

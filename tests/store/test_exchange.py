@@ -4,7 +4,6 @@ import json
 from pathlib import Path
 from typing import Any
 
-import pandas as pd
 import pytest
 
 from greenai_core.errors import BadInput
@@ -29,7 +28,7 @@ def awkward() -> dict[str, Record]:
     found = [
         factory.record(run_id="plain"),
         factory.record(run_id="unknown", energy_train_j=None, macs=None, confusion=None, comparability=None, stages=()),
-        factory.record(run_id="text", notes={"macs": 'quotes ", commas,\nlines and ünïcode'}, energy_train_kind=None),
+        factory.record(run_id="text", notes={"macs": 'quotes ", commas,\nlines and ünïcode'}, energy_spent_kind=None),
         factory.record(run_id="large", macs=2**60, accuracy=1 / 3),
     ]
     for record in found:
@@ -75,10 +74,8 @@ def spoiled(tmp_path: Path, **changes: Any) -> Path:
 @pytest.mark.parametrize(
     ("changes", "sentence"),
     [
-        ({"schema_version": 2}, r"spoiled\.json: record 2 was written by a newer version \(schema 2, "),
-        ({"seed": ...}, r"record 2: seed: is required"),
+        ({"seed": ...}, r"spoiled\.json: record 2: seed: is required and not there"),
         ({"accuracy": "high"}, r"record 2: accuracy: .*'high'"),
-        ({"invented": 1}, r"record 2: invented: there is no such field"),
         ({"status": "done"}, r"record 2: status: "),
         ({"spec": {}}, r"record 2 \(bad\): spec: dataset: is required"),
         ({"spec": OF_ANOTHER_PROGRAM}, r"record 2 \(bad\): spec: model: unknown model 'gpt'; known: .*Nothing was imp"),
@@ -102,21 +99,13 @@ def test_record_of_a_colleague_is_shown_and_answers_nothing(tmp_path: Path) -> N
     assert answers.record(factory.spec()) == own
 
 
-def test_missing_column_is_named(tmp_path: Path) -> None:
-    records.save(factory.record())
-    exchange.export(tmp_path / "out.parquet")
-    pd.read_parquet(tmp_path / "out.parquet").drop(columns=["spec_id"]).to_parquet(tmp_path / "less.parquet")
-    with pytest.raises(BadInput, match=r"less\.parquet: record 1: spec_id: is required"):
-        exchange.import_file(tmp_path / "less.parquet")
-
-
 @pytest.mark.parametrize(
     ("name", "content", "sentence"),
     [
         ("a.json", b"{", r"a\.json: does not hold records in json"),
         ("a.json", b'{"runs": []}', r'a\.json: expected \{"records"'),
         ("a.json", b"\xff\xfe", r"a\.json: does not hold records"),
-        ("a.csv", b"run_id,seed\nx,three\n", r"a\.csv: does not hold records in csv"),
+        ("a.csv", b"run_id,seed\xff\n", r"a\.csv: does not hold records in csv"),
         ("a.parquet", b"PAR1 and then nothing", r"a\.parquet: does not hold records in parquet"),
         ("a.xlsx", b"", r"a\.xlsx: the name must end in \.json, \.csv or \.parquet"),
     ],

@@ -203,7 +203,7 @@ def test_delete_is_all_or_nothing_and_asks_for_access() -> None:
         records.delete([record.run_id, "nobody"], Access.local())
     assert len(records.table()) == 1 and artifacts.exists(model_uri)
     records.delete([record.run_id], Access.local())
-    assert len(records.table()) == 0 and not artifacts.exists(model_uri)
+    assert len(records.table()) == 0 and artifacts.exists(model_uri)
 
 
 def test_bank_is_shown_but_answers_nothing_and_own_records_win(bank: Path) -> None:

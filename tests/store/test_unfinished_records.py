@@ -13,6 +13,7 @@ import pytest
 import sqlalchemy as sa
 
 from greenai_core.analysis import pareto
+from greenai_core.analysis.comparable import comparables
 from greenai_core.errors import BadInput
 from greenai_core.jobs.access import Access
 from greenai_core.jobs.warm import environment
@@ -157,7 +158,8 @@ def test_what_did_not_succeed_is_in_no_front_and_answers_nothing() -> None:
         records.save(factory.record(run_id=status, status=status, accuracy_val=1.0, size_bytes=1, created_at="2027"))
     (front,) = pareto.fronts(records.table(), ["accuracy_val", "size_bytes"])
     assert list(front.table["run_id"]) == ["done"]
-    best = pareto.most_accurate(records.table())
+    (group,) = comparables(records.table(), ["accuracy_val"])
+    best = pareto.most_accurate(group.points)
     assert best is not None and best.run_id == "done"
     answer = answers.record(factory.spec())
     assert answer is not None and answer.run_id == "done"

@@ -1,0 +1,23 @@
+"""How many predictions a model will serve over its life: one slider, wherever on the page it stands."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from greenai_core.analysis.break_even import count
+from greenai_core.analysis.lifetime import MOST, USUAL
+
+STOPS = [float(digit * 10**power) for power in range(3, 12) for digit in (1, 2, 5)] + [float(MOST)]
+
+
+def slider() -> float:
+    """Ask for the number of predictions; it stands in the page's link."""
+    return st.select_slider(
+        "Predictions served over the model's life",
+        STOPS,
+        USUAL,
+        format_func=count,
+        key="predictions",
+        bind="query-params",
+        width=320,
+    )
