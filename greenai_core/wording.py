@@ -49,7 +49,7 @@ def point(row: Mapping[str, Any]) -> str:
     """Write which recipe a row of a table of runs or points is: ``mnist_cnn, l1_channel_pruning, sparsity 0.80``."""
     sparsity = f", sparsity {row['sparsity']:.2f}" if row["sparsity"] else ""
     temperature = f", temperature {row['temperature']:g}" if row["temperature"] == row["temperature"] else ""
-    return f"{row['model']}, {row['technique']}{sparsity}{temperature}"
+    return f"{row['network']}, {row['technique']}{sparsity}{temperature}"
 
 
 def standing(row: Mapping[str, Any]) -> str:

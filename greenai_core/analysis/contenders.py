@@ -152,7 +152,7 @@ def _column(title: str, values: list[float], quantity: Quantity) -> dict[str, li
 
 
 _COLUMNS = (
-    *("replicate_key", "run_id", "technique", "model", "sparsity", "temperature", "runs", "baseline"),
+    *("replicate_key", "run_id", "technique", "network", "sparsity", "temperature", "runs", "baseline"),
     *(CHOSEN_BY, "accuracy", MAKING, "train_se_j", "per_sample_se_j", "covariance_j2", COLUMN),
 )
 
@@ -190,4 +190,4 @@ def _rows(table: pd.DataFrame) -> list[dict[str, Any]]:
 def _name(row: dict[str, Any]) -> str:
     sparsity = f", sparsity {row['sparsity']:.2f}" if row["sparsity"] else ""
     temperature = "" if pd.isna(row["temperature"]) else f", temperature {row['temperature']:g}"
-    return f"{row['technique']}, {row['model']}{sparsity}{temperature}"
+    return f"{row['technique']}, {row['network']}{sparsity}{temperature}"

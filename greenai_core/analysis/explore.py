@@ -229,7 +229,7 @@ def as_json(front: Front) -> dict[str, Any]:
     }
 
 
-_WHO = ("dataset", "model", "technique", "sparsity", "temperature", "seeds")
+_WHO = ("dataset", "model", "network", "technique", "sparsity", "temperature", "seeds")
 """What tells one point from another."""
 
 

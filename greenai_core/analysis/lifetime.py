@@ -154,7 +154,7 @@ def scale(assumptions: Assumptions) -> Scale:
     return (units.ENERGY, assumptions.pue) if grid is None else (units.CARBON, grid.grams(assumptions.pue))
 
 
-_TELLING = ["replicate_key", "technique", "model", "seed"]
+_TELLING = ["replicate_key", "technique", "network", "seed"]
 
 
 _PARTS = ("training_key", "inference_key", "energy_train_kind", "energy_inference_kind")
@@ -174,7 +174,7 @@ def _sums(values: Any, which: np.ndarray) -> np.ndarray:
 def _baselines(recipes: pd.DataFrame, best_first: pd.DataFrame) -> pd.Series:
     """Return the `baseline` of each recipe; `best_first` are their runs, the most accurate first."""
     dense = best_first[best_first["technique"] == "dense"].rename(columns={"replicate_key": "baseline"})
-    alike = ["group", "model", "seed"]
+    alike = ["group", "network", "seed"]
     same = best_first[[*alike, "point"]].merge(dense.drop_duplicates(alike)[[*alike, "baseline"]], on=alike)
     found = recipes["point"].map(same.drop_duplicates("point").set_index("point")["baseline"]).astype(object)
     best = recipes["group"].map(dense.drop_duplicates("group").set_index("group")["baseline"])

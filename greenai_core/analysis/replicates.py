@@ -28,6 +28,7 @@ SHARED = (
     "status",
     "dataset",
     "model",
+    "network",
     "technique",
     "techniques",
     "sparsity",

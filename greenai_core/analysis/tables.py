@@ -13,7 +13,7 @@ WORDS = {
     "status": "Status",
     "tags": "Tags",
     "technique": "Technique",
-    "model": "Model",
+    "network": "Model",
     "dataset": "Data set",
     "sparsity": "Sparsity",
     "temperature": "Temperature",
@@ -25,7 +25,7 @@ WORDS = {
 
 RUN_COLUMNS = (
     "technique",
-    "model",
+    "network",
     "sparsity",
     "seed",
     "accuracy_val",
@@ -80,7 +80,7 @@ def shown(runs: pd.DataFrame) -> tuple[pd.DataFrame, dict[str, Column]]:
     return pd.DataFrame(parts), headings
 
 
-POINT_COLUMNS = ("technique", "model", "sparsity", "seeds", "rank", "on_front", "tied")
+POINT_COLUMNS = ("technique", "network", "sparsity", "seeds", "rank", "on_front", "tied")
 """What a table of points shows before their figures, in this order."""
 
 

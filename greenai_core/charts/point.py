@@ -31,7 +31,7 @@ def hovers(rows: pd.DataFrame, accuracy: Figure, costs: Iterable[Figure], keys: 
     return [_hover(row, signs) for row in rows[[*_TELLING, *ends]].to_dict("records")]
 
 
-_TELLING = ("run_id", "model", "technique", "sparsity", "temperature", "seeds", "on_front", "tied")
+_TELLING = ("run_id", "network", "technique", "sparsity", "temperature", "seeds", "on_front", "tied")
 
 
 def _hover(row: Mapping[Any, Any], signs: Mapping[Figure, str]) -> str:

@@ -5,12 +5,15 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any
 
+from greenai_core import registry
 from greenai_core.spec import digest
 from greenai_core.store.outlay import outlay
 
 DERIVED = {
+    "network": "text",
     "technique": "text",
     "techniques": "text",
     "sparsity": "float",
@@ -23,15 +26,15 @@ DERIVED = {
     "energy_per_sample_ci95_j": "float",
     "energy_per_sample_b1_ci95_j": "float",
 }
-"""Columns of a table of runs, and how each is stored. technique: the last stage that is not plain training, else
-"dense"; techniques: all stages; sparsity: the largest of any stage, 0.0 if none; temperature: NaN where nothing is
-distilled; replicate_key: equal for runs that differ in the seed only; the last two are half-widths of the intervals of
-the newest measurement."""
+"""Columns of a table of runs, and how each is stored. network: the model and what of it is unusual; technique: the
+last stage that is not plain training, else "dense"; techniques: all stages; sparsity: the largest of any stage, 0.0 if
+none; temperature: NaN where nothing is distilled; replicate_key: equal for runs that differ in the seed only; the last
+two are half-widths of the intervals of the newest measurement."""
 
 STORED = {**DERIVED, "outlay": "text"}
 """These, and what is no column of a table of runs: see `greenai_core.store.outlay`."""
 
-COMPLETE = ("replicate_key", "outlay")
+COMPLETE = ("network", "replicate_key", "outlay")
 """Columns that no record lacks once they were derived."""
 
 SOURCES = ("recipe", "spec", "comparability", "measurements")
@@ -41,6 +44,18 @@ PLAIN_TRAINING = ("train", "fine_tune")
 """Stages that no technique is named after."""
 
 _KEYS = ("quality", "training", "inference")
+
+
+@lru_cache(maxsize=256)
+def network(model: str) -> str:
+    """Write a model, as JSON text, with the parameters that are not at their defaults: ``plain_cnn (channels 11)``."""
+    given = json.loads(model)
+    try:
+        usual = registry.parse("models", {"name": given["name"]}).model_dump(mode="json")
+    except ValueError:  # there is no such model any more, or it cannot be made without parameters
+        usual = {"name": given["name"]}
+    told = [f"{name} {value}" for name, value in given.items() if usual.get(name) != value]
+    return f"{given['name']} ({', '.join(told)})" if told else str(given["name"])
 
 
 def following(row: Mapping[Any, Any]) -> dict[str, Any]:
@@ -56,6 +71,7 @@ def derive(row: Mapping[Any, Any]) -> dict[str, Any]:
     techniques = [name for name in names if name not in PLAIN_TRAINING]
     newest = measurements[-1] if measurements else {}
     return {
+        "network": network(json.dumps(spec["model"])),
         "technique": techniques[-1] if techniques else "dense",
         "techniques": " > ".join(names),
         "sparsity": float(max((stage.get("sparsity", 0.0) for stage in recipe), default=0.0)),

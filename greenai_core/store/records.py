@@ -140,8 +140,9 @@ def table(origin: Origin = "all") -> pd.DataFrame:
     columns = [*FLAT, *DERIVED]
     parts = []
     if origin != "bank":
-        own = _told(columns)
-        parts.append(pd.DataFrame.from_records(own, columns=columns).assign(origin="own"))
+        # By columns: by rows, pandas asks each of very many rows what kind of tuple it is.
+        own = dict(zip(columns, zip(*_told(columns), strict=True), strict=False))
+        parts.append(pd.DataFrame(own, dtype=object).assign(origin="own"))
     if origin != "own":
         parts += [frame[columns].assign(origin="bank") for frame in bank.frames()]
     parts = [part.astype(object) for part in parts if len(part)]

@@ -277,7 +277,7 @@ def test_the_chart_is_of_the_pick_its_baseline_and_the_front() -> None:
 
 def test_recipes_that_would_be_called_alike_are_told_apart() -> None:
     alike = pd.DataFrame(
-        [{"technique": "dense", "model": "mnist_cnn", "sparsity": 0.0, "temperature": math.nan}] * 2,
+        [{"technique": "dense", "network": "mnist_cnn", "sparsity": 0.0, "temperature": math.nan}] * 2,
         index=["aaaabbbb", "ccccdddd"],
     )
     assert names(alike) == {"aaaabbbb": f"{DENSE} (aaaa)", "ccccdddd": f"{DENSE} (cccc)"}

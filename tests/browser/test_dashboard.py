@@ -80,6 +80,7 @@ def test_a_box_drawn_in_the_chart_fills_the_table(filled: Dashboard, page: Page)
     chart = page.locator(".js-plotly-plot .nsewdrag").first
     expect(chart).to_be_visible(timeout=60_000)
     expect(page.get_by_role("heading", name="Points on the front")).to_be_visible()
+    settle(page)  # what comes later moves the chart
     chart.scroll_into_view_if_needed()
     box = chart.bounding_box()
     assert box is not None
