@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 import streamlit as st
 
@@ -38,16 +38,17 @@ def watch(*, lively: bool, kind: str) -> None:
             return
         queue_bar.bar(counts, control.control(), allowed)
         sweeps = queue.sweeps()
+        shown: set[str] = set()
         if lively:
             with st.container(key="now"):
-                now(counts, [one for one in sweeps if sweep.is_live(one)], kind, allowed)
+                shown = now(counts, [one for one in sweeps if sweep.is_live(one)], kind, allowed)
         else:
             st.info("No job is running.", icon=":material/bedtime:")
             st.page_link("launch.py", label="Launch a run", icon=":material/play_arrow:")
         ended = sum(count for state, count in counts.items() if state not in LIVE)
         if ended:
             st.subheader("Ended", anchor=False)
-            past(ended, [one for one in sweeps if not sweep.is_live(one)], kind, allowed)
+            past(ended, [one for one in sweeps if not sweep.is_live(one)], shown, kind, allowed)
 
 
 def nothing() -> None:
@@ -61,8 +62,8 @@ def nothing() -> None:
         st.page_link("launch.py", label="Launch a run", icon=":material/play_arrow:")
 
 
-def now(counts: Mapping[State, int], sweeps: Sequence[Sweep], kind: str, allowed: Access) -> None:
-    """Show the sweeps that go on, the jobs that run, and those that begin next."""
+def now(counts: Mapping[State, int], sweeps: Sequence[Sweep], kind: str, allowed: Access) -> set[str]:
+    """Show the sweeps that go on, the jobs that run, and those that begin next; returns the ids of the jobs."""
     live = queue.live(WAITING_SHOWN)
     # Each kind has a place of its own: what comes and goes in one does not move, and redraw, the others.
     with st.container(key="sweeps-now"):
@@ -78,6 +79,7 @@ def now(counts: Mapping[State, int], sweeps: Sequence[Sweep], kind: str, allowed
             more = sum(counts.get(state, 0) for state in WAITING) - WAITING_SHOWN
             if more > 0:
                 st.caption(f"and {more:,} more waiting")
+    return {item.id for item in live}
 
 
 def upcoming(waiting: Sequence[Job], live: Mapping[str, Job], allowed: Access) -> None:
@@ -89,15 +91,15 @@ def upcoming(waiting: Sequence[Job], live: Mapping[str, Job], allowed: Access) -
             job.waiting(item, needed, allowed, first=place == 0)
 
 
-def past(ended: int, sweeps: Sequence[Sweep], kind: str, allowed: Access) -> None:
-    """Show what has ended, the newest first, so many on a page."""
+def past(ended: int, sweeps: Sequence[Sweep], shown: Collection[str], kind: str, allowed: Access) -> None:
+    """Show what has ended, the newest first, so many on a page, without what was `shown` above and ended meanwhile."""
     if sweeps:
         skip = paged(len(sweeps), SWEEPS_PER_PAGE, "sweeps")
         for one in sweeps[skip : skip + SWEEPS_PER_PAGE]:
             sweep.card(one, kind, allowed)
     found = queue.ended(PER_PAGE, paged(ended, PER_PAGE, "page"))
     kinds = kinds_of(records.version(), tuple(one.run_id for one in found if one.run_id))
-    for item in found:
+    for item in (one for one in found if one.id not in shown):
         job.ended(item, kinds.get(item.run_id or "", kind), allowed)
 
 

@@ -106,6 +106,23 @@ def test_without_a_job_the_page_says_how_to_get_one() -> None:
     assert [link.label for link in app.get("page_link")] == ["Run your first experiment", "Launch a run"]
 
 
+def test_a_job_that_ends_while_the_page_is_drawn_is_shown_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    (first, _) = submitted(*seeds(2))
+    succeed(begun())
+    ticket, live = begun(), queue.live
+
+    def ends_after(limit: int) -> list[queue.Job]:
+        found = list(live(limit))
+        monkeypatch.setattr(queue, "live", live)
+        succeed(ticket, run_id="just-ended")
+        return found
+
+    monkeypatch.setattr(queue, "live", ends_after)
+    app = opened()
+    assert [state(id) for id in (first, ticket.id)] == ["succeeded", "succeeded"]
+    assert len(keys(app)) == len(set(keys(app)))
+
+
 def test_a_job_that_waits_is_one_line_and_can_be_cancelled() -> None:
     (id,) = submitted(first_experiment())
     app = opened()

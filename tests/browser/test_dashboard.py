@@ -31,6 +31,7 @@ def test_a_cold_deep_link_shows_the_page_in_its_frame(start: Callable[[], Dashbo
     expect(page.get_by_text("Page not found")).to_have_count(0)
 
 
+@pytest.mark.slow
 def test_the_first_experiment_runs_in_sight_and_becomes_a_point(start: Callable[[], Dashboard], page: Page) -> None:
     dashboard = start()
     page.goto(dashboard.url)

@@ -81,6 +81,7 @@ def card(page: Page, id: str) -> Locator:
     return page.locator(f".st-key-job-{id}")
 
 
+@pytest.mark.slow
 def test_a_sweep_is_followed_live_one_job_cancelled_and_another_survives_its_worker(
     dashboard: Dashboard, page: Page
 ) -> None:

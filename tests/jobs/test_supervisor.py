@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import math
 import signal
+import sqlite3
 import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -22,6 +24,7 @@ from greenai_core.jobs.access import Access
 from greenai_core.jobs.queue import Job
 from greenai_core.jobs.states import LIVE
 from greenai_core.jobs.warm import environment
+from greenai_core.settings import settings
 from greenai_core.spec import Spec
 from greenai_core.store import database, records, schema
 from tests import factory
@@ -88,6 +91,24 @@ def worker_of(process: subprocess.Popen[bytes]) -> psutil.Process:
     until(lambda: psutil.Process(process.pid).children())
     (child,) = psutil.Process(process.pid).children()
     return child
+
+
+def freeze(worker: psutil.Process) -> None:
+    """Stop a worker between two of its writes: one that is stopped while it writes keeps everybody out of SQLite."""
+
+    def idle() -> bool:
+        worker.send_signal(signal.SIGSTOP)
+        until(lambda: worker.status() == psutil.STATUS_STOPPED)
+        store = sqlite3.connect(str(sa.make_url(settings().database_url).database), timeout=0.2, isolation_level=None)
+        with closing(store):
+            try:
+                store.execute("BEGIN IMMEDIATE")
+            except sqlite3.OperationalError:
+                worker.send_signal(signal.SIGCONT)
+                return False
+        return True
+
+    until(idle)
 
 
 def assert_results_equal_successes() -> None:
@@ -160,7 +181,7 @@ def test_frozen_supervisor_and_worker_write_nothing_when_they_thaw(start: Start)
     running(id)
     kept()
     worker = worker_of(process)
-    worker.send_signal(signal.SIGSTOP)
+    freeze(worker)
     process.kill()
     process.wait()
     with database.reading() as connection:
@@ -180,7 +201,7 @@ def test_frozen_worker_of_a_killed_supervisor_is_killed_by_the_next_one(start: S
     process = start()
     running(id)
     worker = worker_of(process)
-    worker.send_signal(signal.SIGSTOP)
+    freeze(worker)
     process.kill()
     process.wait()
     start(linger_s=0)  # else the frozen one would hold the machine's slot until it thaws
