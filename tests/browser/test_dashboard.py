@@ -50,6 +50,7 @@ def test_the_first_experiment_runs_in_sight_and_becomes_a_point(start: Callable[
     expect(page.locator(".js-plotly-plot .point")).not_to_have_count(0)
 
 
+@pytest.mark.slow
 def test_the_sparsity_slider_moves_the_numbers(filled: Dashboard, page: Page) -> None:
     page.goto(f"{filled.url}/launch")
     parameters = page.get_by_test_id("stMetric").filter(has_text="Parameters").first
@@ -62,6 +63,7 @@ def test_the_sparsity_slider_moves_the_numbers(filled: Dashboard, page: Page) ->
     expect(parameters).to_contain_text("-60 %")
 
 
+@pytest.mark.slow
 def test_a_link_restores_the_view(filled: Dashboard, page: Page) -> None:
     page.goto(f"{filled.url}/explore?cost=Latency&technique=distill&technique=dense&bank=false")
     settle(page)

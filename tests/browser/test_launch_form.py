@@ -16,6 +16,8 @@ from greenai_core.jobs.access import Access
 from tests.browser.conftest import Dashboard
 from tools.dashboard import settle
 
+pytestmark = pytest.mark.slow
+
 
 def test_settings_behind_a_click_keep_their_values(filled: Dashboard, page: Page) -> None:
     default = first_experiment().recipe[0]
