@@ -189,6 +189,14 @@ def entry(kind: Kind, name: str) -> type[Entry]:
     return found
 
 
+@cache
+def family(kind: Kind, name: str) -> str:
+    """Return the family of an entry in words; the name itself where there is no such entry any more."""
+    if name not in names(kind):
+        return name
+    return re.sub(r"\W+", " ", entry(kind, name).describe()["family"]) or name
+
+
 def parse(kind: Kind, value: Any) -> Entry:
     """Build an entry from its JSON form ``{"name": ..., **parameters}``; an entry is returned as it is.
 

@@ -68,7 +68,7 @@ def best() -> None:
         picks(filters, view)
     st.caption(f"Validation accuracy against file size on {dataset}. {view.subject} {view.left_out}")
     st.plotly_chart(
-        data.chart(filters, None, "technique"),
+        data.chart(filters, None, "family"),
         key="front",
         height=330,
         alt=trade_off.describe(view),

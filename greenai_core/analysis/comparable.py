@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from greenai_core import registry
 from greenai_core.analysis import uncertainty
 from greenai_core.analysis.figures import figure
 from greenai_core.analysis.pareto import Front, front_mask, group_id, groups
@@ -38,7 +39,7 @@ class Comparable:
         keys: each column in which they agree, and the value.
         objectives: names of figures.
         runs: a row per run.
-        points: a row per recipe, `greenai_core.analysis.replicates.points` of `runs`.
+        points: a row per recipe, `greenai_core.analysis.replicates.points` of `runs`, with its `family`.
         of_run: for each run the row of its point.
         likely: where the means of the points are likely to be, as of
             `greenai_core.analysis.uncertainty.likely`.
@@ -120,7 +121,13 @@ def told(objectives: Iterable[str]) -> tuple[str, ...]:
     return tuple(dict.fromkeys([*TOLD, *objectives]))
 
 
+def technique_family(technique: str) -> str:
+    """Return the family of what a point is named after: a technique, or "dense" where it is only trained."""
+    return registry.family("techniques", "train" if technique == "dense" else technique)
+
+
 def _gathered(keys: dict[str, str], objectives: tuple[str, ...], runs: pd.DataFrame) -> Comparable:
     gathered = points(runs, told(objectives))
+    gathered["family"] = gathered["technique"].map(technique_family)
     of_run = pd.factorize(runs["replicate_key"])[0]
     return Comparable(keys, objectives, runs, gathered, of_run, uncertainty.likely(gathered, objectives))

@@ -7,15 +7,14 @@ vision; the shape of a marker says the same again. A figure carries no theme: th
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Sequence
-from functools import cache
 from typing import Any, Literal
 
 import pandas as pd
 
+from greenai_core import registry
+from greenai_core.analysis.comparable import technique_family
 from greenai_core.analysis.figures import Figure
-from greenai_core.registry import entry, names
 
 OKABE_ITO = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#F0E442", "#8A8F8C")
 SHAPES = ("circle", "diamond", "square", "triangle-up", "cross", "star", "hexagon", "triangle-down")
@@ -57,18 +56,22 @@ def ticks(values: pd.Series) -> dict[str, Any]:
     return {}
 
 
-ColourBy = Literal["technique", "model"]
+ColourBy = Literal["family", "technique", "model"]
+"""The column of points by which they are told apart; the first one unless a person asks for another."""
 
 
 def looks(by: ColourBy, shown: Sequence[str]) -> dict[str, dict[str, Any]]:
     """Give every family a shape and each of its names a colour, the same in every chart.
 
-    Where a family has more names than there are colours, the shapes of the others have a dot.
+    Where a family has more names than there are colours, the shapes of the others have a dot. Families of techniques
+    have the same shapes whether their techniques are told apart or not.
     """
-    known = ("dense", *names("techniques")) if by == "technique" else names("models")
+    known = registry.names("models") if by == "model" else ("dense", *registry.names("techniques"))
     families: dict[str, list[str]] = {}
     for name in (*known, *sorted(set(shown) - set(known))):
         families.setdefault(_family(by, name), []).append(name)
+    if by == "family":
+        families = {name: [name] for name in families}
     return {
         name: {
             "color": OKABE_ITO[(place + 3 * index) % len(OKABE_ITO)],
@@ -80,10 +83,5 @@ def looks(by: ColourBy, shown: Sequence[str]) -> dict[str, dict[str, Any]]:
     }
 
 
-@cache
 def _family(by: ColourBy, name: str) -> str:
-    kind: Literal["techniques", "models"] = "techniques" if by == "technique" else "models"
-    known = "train" if name == "dense" else name
-    if known not in names(kind):
-        return name
-    return re.sub(r"\W+", " ", entry(kind, known).describe()["family"]) or name
+    return registry.family("models", name) if by == "model" else technique_family(name)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Final, get_args
 
 import streamlit as st
 
 from greenai_core.analysis.explore import COSTS, SPLITS, Filters, View, name_of
 from greenai_core.analysis.figures import LIFETIME
 from greenai_core.analysis.lifetime import USUAL
+from greenai_core.charts.looks import ColourBy
 from pages.components import data, predictions
 
 BIND: Final = "query-params"
@@ -44,9 +45,8 @@ def filters() -> Filters:
             bind=BIND,
             help="Choices are made on validation; the test split is reported.",
         )
-        st.segmented_control(
-            "Colour by", ["technique", "model"], default="technique", required=True, key="by", bind=BIND
-        )
+        colours = get_args(ColourBy)
+        st.segmented_control("Colour by", colours, default=colours[0], required=True, key="by", bind=BIND)
         served = predictions.slider() if COSTS[cost] == LIFETIME.column else _served_elsewhere()
     return Filters(
         dataset=dataset,

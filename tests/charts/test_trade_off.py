@@ -9,7 +9,7 @@ import plotly.graph_objects as go
 import pytest
 
 from greenai_core import registry
-from greenai_core.analysis import compare, published
+from greenai_core.analysis import comparable, compare, published
 from greenai_core.analysis.explore import COSTS, Filters, View, gather, view
 from greenai_core.analysis.figures import FIGURES
 from greenai_core.charts import course, looks, trade_off
@@ -263,6 +263,17 @@ def test_the_cost_axis_around_a_single_point_has_marks_that_are_whole_numbers() 
 )
 def test_an_axis_says_what_its_values_are_of(cost: str, title: str) -> None:
     assert looks.axis(FIGURES[cost], "J") == title
+
+
+def test_families_are_told_apart_by_colour_and_shape_and_keep_the_shape_of_their_techniques() -> None:
+    techniques = ("dense", *registry.names("techniques"))
+    families = {name: comparable.technique_family(name) for name in techniques}
+    by_family = looks.looks("family", tuple(families.values()))
+    assert set(by_family) == set(families.values()) and families["dense"] == "training"
+    assert len({look["color"] for look in by_family.values()}) == len(by_family) == 8
+    by_technique = looks.looks("technique", techniques)
+    for name, family in families.items():
+        assert by_technique[name]["symbol"].removesuffix("-dot") == by_family[family]["symbol"]
 
 
 @pytest.mark.parametrize("by", ["technique", "model"])
