@@ -228,12 +228,14 @@ def _work(chosen: argparse.Namespace) -> None:
 
 def _records(chosen: argparse.Namespace) -> None:
     """List, export or import records."""
+    from greenai_core import wording
     from greenai_core.store import exchange, records
 
     if chosen.source is not None:
         with _ProgressBar() as bar:
-            stored, known = exchange.import_file(chosen.source, bar)
-        print(f"{stored} records imported, {known} known already", file=sys.stderr)
+            found = exchange.import_file(chosen.source, bar)
+        differing = wording.differing(found.differing, found.example)
+        print(f"{found.stored} records imported, {found.known} known already{differing}", file=sys.stderr)
     if chosen.format == "table" and chosen.out is not None:
         raise BadInput("--out: a table is for reading; choose json, csv or parquet.")
     if chosen.format == "table":

@@ -16,7 +16,7 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
-from greenai_core.registry import Entry, Kind, entry
+from greenai_core.registry import Entry, Kind, applies, entry
 from greenai_core.techniques._base import Trains
 
 Widget = Literal["slider", "number", "choice", "choices", "switch", "text", "teacher", "teachers"]
@@ -34,7 +34,8 @@ class Field:
     """One field of a form. `low` and `high` are in the field's own type; None where there is no bound.
 
     Of a field that holds several, `least` and `most` say how many: some of the `choices`, or teachers. `common` are
-    those that every technique that trains has. `applies_with` names the values of other fields with which it matters.
+    those that every technique that trains has. `applies_with` names the values of other fields with which it matters,
+    `applies_unless` those with which it does not.
     """
 
     name: str
@@ -52,10 +53,12 @@ class Field:
     most: int | None = None
     common: bool = False
     applies_with: tuple[tuple[str, Any], ...] = ()
+    applies_unless: tuple[tuple[str, Any], ...] = ()
 
     def applies(self, values: Mapping[str, Any]) -> bool:
         """Tell whether the field changes anything while the others of its entry have these values."""
-        return all(values.get(name) == value for name, value in self.applies_with)
+        hints = {"applies_with": dict(self.applies_with), "applies_unless": dict(self.applies_unless)}
+        return applies(hints, values)
 
 
 @cache
@@ -75,18 +78,25 @@ class Described:
     title: str
     family: str
     summary: str
+    pays: str
     source: str
+
+    @property
+    def help(self) -> str:
+        """What it does, when it pays where that is said, and its source: paragraphs of Markdown."""
+        return "\n\n".join(part for part in (self.summary, self.pays, self.source) if part)
 
 
 @cache
 def described(kind: Kind, name: str) -> Described:
-    """Return title, family, summary and source of an entry.
+    """Return title, family, summary, when it pays (a sentence or two; empty where nothing is said) and source.
 
     Raises:
         BadInput: there is no such entry.
     """
     words = entry(kind, name).describe()
-    return Described(words["title"] or name, words["family"], words["summary"], words["source"])
+    pays = f"Pays {words['pays']}" if words["pays"] else ""
+    return Described(words["title"] or name, words["family"], words["summary"], pays, words["source"])
 
 
 def _fields(declared: type[Entry]) -> tuple[Field, ...]:
@@ -124,6 +134,7 @@ def _field(name: str, schema: dict[str, Any], definitions: dict[str, Any], defau
         default=default,
         optional=len(shapes) < len(branches),
         applies_with=tuple(schema.get("applies_with", {}).items()),
+        applies_unless=tuple(schema.get("applies_unless", {}).items()),
     )
     if _is_teacher(shape):
         return replace(plain, widget="teacher")

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from itertools import zip_longest
 from typing import TYPE_CHECKING
 
 from greenai_core import coding
@@ -196,11 +195,8 @@ def _kind(node: onnx.NodeProto) -> str:
 
 
 def _name(node: onnx.NodeProto, tensors: Iterable[str]) -> str:
-    """Return the layer's name in the network, as its node or else its weights tell; empty where neither does.
+    """Return the layer's name in the network, as its node or else its weights tell; empty where neither does."""
+    from greenai_core.packing import layer_of
 
-    The exporter calls a node ``/body/body.0/conv/Conv``; that is the layer ``body.0.conv``.
-    """
-    path = node.name.split("/")[1:-1]
-    inner = [part for part, after in zip_longest(path, path[1:], fillvalue="") if not after.startswith(f"{part}.")]
     told = sorted(name.rpartition(".weight")[0] for name in tensors if ".weight" in name)
-    return ".".join(inner) or next(iter(told), "")
+    return layer_of(node.name) or next(iter(told), "")

@@ -175,7 +175,7 @@ class _Trace(TorchDispatchMode):
 
     def _add(self, inputs: list[torch.Tensor], outputs: list[torch.Tensor], nodes: int) -> None:
         """Add the nodes of one operation, all but one of which make something for it alone."""
-        letters = len(_path(max(self._tracker.parents, key=len)))
+        letters = len(node_path(max(self._tracker.parents, key=len).partition(".")[2]))
         self.nodes += nodes
         self.letters += 2 * letters + 3 * letters * (nodes - 1)
         for tensor in inputs:
@@ -191,10 +191,10 @@ class _Trace(TorchDispatchMode):
             self._letters_of[id(tensor)] = letters
 
 
-def _path(name: str) -> str:
-    """Return how the exporter writes the name "Root.body.0.conv" of a module: "/body/body.0/conv"."""
+def node_path(name: str) -> str:
+    """Return how the exporter writes the name "body.0.conv" of a module: "/body/body.0/conv"."""
     path = last = ""
-    for part in name.split(".")[1:]:
+    for part in name.split(".") if name else ():
         last = f"{last}.{part}" if part.isdigit() else part
         path += f"/{last}"
     return path

@@ -7,7 +7,9 @@ time to open it grows a little; neither memory nor latency change.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
+from itertools import zip_longest
 
 import numpy as np
 import onnx
@@ -23,16 +25,42 @@ OVERHEAD = 1000
 
 Array = NDArray[np.generic]
 
+GATES: dict[str, tuple[int, ...]] = {"RNN": (0,), "GRU": (1, 0, 2), "LSTM": (0, 3, 1, 2)}
+"""The recurrent operators, and which of torch's gates comes first, second and so on in their weights."""
+IN_PLACE = (0,)
+"""What stands for `GATES` in other layers."""
+_RECURRENT = re.compile(r"(?P<layer>.*)\.weight_(?P<reads>ih|hh)_l(?P<place>\d+)")
+
 
 def stored_name(file: onnx.ModelProto, name: str) -> str | None:
     """Return under which name a file holds a parameter, whatever equal tensor the exporter put in its place.
 
-    None: the file does not hold it, or no longer as it was.
+    The weights of a recurrent layer are held with one axis more, of length 1, and with their gates in another order.
+    None: the file does not hold the parameter, or no longer as it was.
     """
     stored = {tensor.name for tensor in file.graph.initializer}
+    if recurrent := _RECURRENT.fullmatch(name):
+        operators = [node for node in file.graph.node if node.op_type in GATES]
+        stack = [node for node in operators if layer_of(node.name) == recurrent["layer"]]
+        own = stack[int(recurrent["place"]) :][:1]
+        name = own[0].input[1 if recurrent["reads"] == "ih" else 2] if own else name
     aliases = {node.output[0]: node.input[0] for node in file.graph.node if node.op_type == "Identity"}
     name = aliases.get(name, name)
     return name if name in stored else None
+
+
+def layer_of(node: str) -> str:
+    """Return the layer of the network that a node belongs to: ``body.0.conv`` for ``/body/body.0/conv/Conv``."""
+    path = node.split("/")[1:-1]
+    return ".".join(
+        part for part, after in zip_longest(path, path[1:], fillvalue="") if not after.startswith(f"{part}.")
+    )
+
+
+def gates_of(file: onnx.ModelProto, name: str) -> tuple[int, ...]:
+    """Return in which order a stored tensor has the gates of torch, see `GATES`."""
+    reads = [node.op_type for node in file.graph.node if name in node.input]
+    return next((GATES[kind] for kind in reads if kind in GATES), IN_PLACE)
 
 
 def read(file: onnx.ModelProto, name: str) -> Array:
@@ -109,7 +137,12 @@ def as_codebook(
 
 
 def as_hashed(
-    file: onnx.ModelProto, name: str, values: Array, coefficients: Sequence[int], shape: Sequence[int]
+    file: onnx.ModelProto,
+    name: str,
+    values: Array,
+    coefficients: Sequence[int],
+    shape: Sequence[int],
+    gates: Sequence[int] = IN_PLACE,
 ) -> None:
     """Store a tensor as few values and the hash function that tells which of them, with which sign, stands where.
 
@@ -121,18 +154,26 @@ def as_hashed(
         values: float32 (K,).
         coefficients: of the hash's polynomial, the highest power first.
         shape: of the tensor.
+        gates: equal parts of the hashed weights, in the order in which the tensor has them.
     """
     own, prime = _prefix(file), _shared(file, "prime", np.array(PRIME))
     first, step, end = _shared(file, "first", np.array(0)), _shared(file, "step", np.array(1)), f"{own}n"
     tensors: dict[str, Array] = {end: np.array(int(np.prod(shape))), f"{own}v": values}
     tensors |= {f"{own}k{power}": np.array(number) for power, number in enumerate(coefficients)}
     tensors[f"{own}b"] = np.array(2 * len(values))
-    nodes = [helper.make_node("Range", [first, end, step], [f"{own}p"])]
+    nodes, positions = [helper.make_node("Range", [first, end, step], [f"{own}p"])], f"{own}p"
+    if len(gates) > 1:
+        rows, order = _shape(file, (len(gates), -1)), _shared(file, f"gates{len(gates)}", np.array(gates))
+        nodes += [
+            helper.make_node("Reshape", [positions, rows], [f"{own}r"]),
+            helper.make_node("Gather", [f"{own}r", order], [f"{own}o"]),
+        ]
+        positions = f"{own}o"
     last = f"{own}k0"
     for power in range(1, len(coefficients)):
         times, plus, rest = (f"{own}{letter}{power}" for letter in "xyz")
         nodes += [
-            helper.make_node("Mul", [last, f"{own}p"], [times]),
+            helper.make_node("Mul", [last, positions], [times]),
             helper.make_node("Add", [times, f"{own}k{power}"], [plus]),
             helper.make_node("Mod", [plus, prime], [rest]),
         ]

@@ -20,7 +20,6 @@ from greenai_core.shapes import Figures, Walks, walk
 from greenai_core.spec import Measurement, Spec
 from greenai_core.store import answers, checkpoints, records
 from greenai_core.store.answers import Answer
-from greenai_core.techniques._base import epochs_of
 from greenai_core.walk import Setting, check_teacher, teaching_macs
 
 SENTENCES = 3
@@ -205,10 +204,10 @@ def _parts(spec: Spec, setting: Setting, walks: Walks, stored: Callable[[tuple[s
             name=stage.name,
             dataset=spec.dataset.name,
             model=spec.model.name,
-            epochs=epochs_of(stage),
+            epochs=stage.training_epochs,
             images=facts.train_images,
             macs=shapes[index].figures.macs or 0,
-            trains=epochs_of(stage) > 0,
+            trains=stage.training_epochs > 0,
             extra_macs=teaching_macs(stage, facts.train_images, teacher_macs),
         )
         yield Part(label, key, planned, stored=index < done, needed=index >= done)

@@ -36,13 +36,33 @@ Kind = Literal["datasets", "models", "techniques"]
 KINDS: tuple[Kind, ...] = ("datasets", "models", "techniques")
 
 
+_LABELLED = re.compile(r"^(?:Pays|Family|Source): ", re.MULTILINE)
+"""Where the lines begin that follow the paragraphs of a docstring."""
+
 CANONICAL = {"canonical": True}
 """Serialization context of what identities are hashed from."""
 
 
 def canonical(value: BaseModel, **options: Any) -> dict[str, Any]:
-    """Return the JSON form that an identity is hashed from: defaults filled in, but for fields that came later."""
+    """Return the JSON form that an identity is hashed from.
+
+    Defaults are filled in, but for fields that came later. A field that does not apply has its default, whatever was
+    chosen: what does the same has the same identity.
+    """
     return value.model_dump(mode="json", context=CANONICAL, **options)
+
+
+def applies(field: Mapping[str, Any], values: Mapping[str, Any]) -> bool:
+    """Tell whether a field changes anything while the others of its entry have these values.
+
+    Args:
+        field: its JSON schema, in which `applies_with` gives the values of other fields with which it matters, and
+            `applies_unless` those with which it does not.
+        values: of the other fields, by name.
+    """
+    needed, barred = field.get("applies_with", {}), field.get("applies_unless", {})
+    matters = all(values.get(name) == value for name, value in needed.items())
+    return matters and all(values.get(name) != value for name, value in barred.items())
 
 
 class Entry(BaseModel):
@@ -72,12 +92,17 @@ class Entry(BaseModel):
 
     @model_serializer(mode="wrap")
     def _with_name(self, handler: SerializerFunctionWrapHandler, info: SerializationInfo) -> dict[str, Any]:
-        left_out = [
-            field
-            for field in self.later
-            if info.context is CANONICAL and getattr(self, field) == type(self).model_fields[field].default
-        ]
-        return {"name": self.name, **{k: v for k, v in handler(self).items() if k not in left_out}}
+        written = {"name": self.name, **handler(self)}
+        return self._canonical(written) if info.context is CANONICAL else written
+
+    def _canonical(self, written: dict[str, Any]) -> dict[str, Any]:
+        """Return what `canonical` says of this entry, whose fields are written in full."""
+        fields = type(self).model_fields
+        hints = {name: info.json_schema_extra for name, info in fields.items()}
+        idle = {name for name, hint in hints.items() if isinstance(hint, dict) and not applies(hint, written)}
+        plain = {name for name in self.later if name in idle or getattr(self, name) == fields[name].default}
+        said = {**written, **{name: fields[name].default for name in idle}}
+        return {name: value for name, value in said.items() if name not in plain}
 
     def content_digest(self) -> str | None:
         """Return a hash of what the parameters name but do not hold, such as a file; None: they hold everything."""
@@ -90,9 +115,11 @@ class Entry(BaseModel):
 
     @classmethod
     def describe(cls) -> dict[str, Any]:
-        """Describe the entry: name, title, summary, details, family, source, version, needs, gives, parameters.
+        """Describe the entry: name, title, summary, details, pays, family, source, version, needs, gives, parameters.
 
-        Summary is the first sentence of the docstring, details the paragraphs below it, parameters a JSON schema.
+        Summary is the first sentence of the docstring, details the paragraphs below it up to the labelled lines,
+        parameters a JSON schema. Pays is when a technique is worth it and when not, to be read after the word "Pays";
+        data sets and models have none.
 
         Needs and gives are facts that order a recipe, see `greenai_core.facts`; data sets have none.
         """
@@ -102,9 +129,10 @@ class Entry(BaseModel):
             "name": cls.entry_name(),
             "title": title,
             "summary": summary,
+            "pays": _line(text, "Pays"),
             "family": _line(text, "Family"),
             "source": _line(text, "Source"),
-            "details": text.partition("\n\n")[2].partition("Family:")[0].strip(),
+            "details": _LABELLED.split(text.partition("\n\n")[2])[0].strip(),
             "version": cls.version,
             "needs": [],
             "gives": [],

@@ -29,7 +29,7 @@ from greenai_core.resume import Resuming
 from greenai_core.settings import settings
 from greenai_core.spec import Spec, Teacher
 from greenai_core.store import checkpoints
-from greenai_core.techniques._base import Technique, Trains, epochs_of
+from greenai_core.techniques._base import Technique, Trains
 from greenai_core.unfinished import Unfinished
 
 
@@ -136,7 +136,7 @@ class Walk:
             "key": key,
             "dataset": spec.dataset.name,
             "model": spec.model.name,
-            "epochs": epochs_of(stage),
+            "epochs": stage.training_epochs,
             "images": len(data.train),
             "macs": counts.of(candidate, data.input_shape).macs,
             "cached": False,
@@ -162,7 +162,7 @@ class Walk:
             before = 0  # epochs of the stage's trainings that are over
 
             def report(step: training.Step) -> None:
-                self._told(begun, label + stage.name, index, stage, step.after(before, epochs_of(stage)))
+                self._told(begun, label + stage.name, index, stage, step.after(before, stage.training_epochs))
 
             def fit(candidate: Candidate, **options: Any) -> Candidate:
                 """Train a network, or fit an estimator."""
@@ -258,7 +258,7 @@ def _asked(taught: Candidate) -> nn.Module:
 def weight(stage: Technique, *, own: bool = False) -> float:
     """Return roughly how many epochs a stage takes; with those of its teachers, unless only its `own` are wanted."""
     taught = 0.0 if own else sum(weight(s) for teacher in checkpoints.teachers(stage) for s in teacher.recipe)
-    return max(0.1, epochs_of(stage)) + taught
+    return max(0.1, stage.training_epochs) + taught
 
 
 def seed_of(seed: int, place: int) -> int:
@@ -268,7 +268,7 @@ def seed_of(seed: int, place: int) -> int:
 
 def teaching_macs(stage: Technique, images: int, teachers: Sequence[int | None]) -> int:
     """Return the multiply-accumulates of asking teachers: once per image, or once per epoch if images are changed."""
-    passes = epochs_of(stage) if isinstance(stage, Trains) and stage.changes_images else 1
+    passes = stage.training_epochs if isinstance(stage, Trains) and stage.changes_images else 1
     return passes * images * sum(macs or 0 for macs in teachers)
 
 

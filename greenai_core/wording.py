@@ -65,6 +65,16 @@ def number(count: int, noun: str) -> str:
     return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"
 
 
+def differing(runs: int, example: str) -> str:
+    """Write, as the end of a sentence, of how many known runs a file says something else; nothing where of none."""
+    if not runs:
+        return ""
+    found = f"1 of them differs from what is stored here: {example}"
+    if runs > 1:
+        found = f"{runs:,} of them differ from what is stored here, such as {example}"
+    return f"; {found}; what is stored was kept"
+
+
 def ending(status: str, why: str) -> str:
     """Write how a run ended that did not succeed: ``This run failed: the loss is not a number.``."""
     verb = "was aborted" if status == "aborted" else status

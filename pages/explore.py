@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import streamlit as st
 
-from greenai_core.analysis.explore import Filters, View, name_of
+from greenai_core.analysis.explore import View
+from greenai_core.analysis.machines import measured_on
 from greenai_core.analysis.pareto import CHOSEN_BY
 from greenai_core.analysis.ranks import dominated_share
 from greenai_core.analysis.thinning import count
@@ -22,11 +23,14 @@ from pages.components import (
     recommended,
     runs,
     saved_views,
+    seeds,
     space,
 )
+from pages.components.data import Asked
 from pages.components.picks import picks
 
 NAME = "accuracy_against_cost"
+GROUP = "group"  # under which the one that is shown stands in the link
 CLOSER = (LIFE, THIRD, PATH, PROMISED) = (
     "Energy over a model's life",
     "A third objective",
@@ -34,15 +38,16 @@ CLOSER = (LIFE, THIRD, PATH, PROMISED) = (
     "Promised and real",
 )
 
+TIED = "Points with a thin ring are tied with the line: it beats them, but their intervals reach it."
 PUBLISHED = (
     "Choosing by test accuracy would favour the runs that were lucky on these images, and promise more than they keep: "
     "choose on validation. Crosses are figures published by others."
 )
 
 
-def answers(filters: Filters, view: View) -> None:
+def answers(asked: Asked, view: View) -> None:
     with st.grid(4, min_column_width=175, key="answers"):
-        picks(filters, view)
+        picks(asked, view)
         st.metric(
             "On the front",
             f"{int(view.front.mask.sum())} of {len(view.front.table)}",
@@ -63,19 +68,20 @@ def _dominated(view: View) -> str:
 
 
 def conditions(view: View) -> None:
+    tied = f" {TIED}" if view.front.table["tied"].any() else ""
     st.caption(
         "Every point is one recipe at the mean of its seeds, hollow where there is only one; bars are 95 % intervals. "
-        f"No other point beats one on the line on both axes. {view.subject} {view.left_out}"
+        f"No other point beats one on the line on both axes.{tied} {view.subject} {view.left_out}"
     )
     if view.accuracy.column != CHOSEN_BY:
         st.caption(f":material/warning: {PUBLISHED}")
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        controls.group(view)
+        controls.group(view.groups, view.front.id, key=GROUP)
         badge.badge(view.kind)
 
 
-def chart(filters: Filters, view: View, pick: str | None) -> set[str]:
-    figure, said = data.chart(filters, view.front.id, st.session_state["by"], pick), trade_off.describe(view)
+def chart(asked: Asked, view: View, pick: str | None) -> set[str]:
+    figure, said = data.chart(asked, view, st.session_state["by"], pick), trade_off.describe(view)
     event = st.plotly_chart(
         figure,
         key="chart",
@@ -100,20 +106,22 @@ def below(view: View, selected: set[str]) -> None:
         runs.csv(chosen, "runs", key="csv")
         runs.csv(view.runs, "comparable_runs", key="csv-all", label="Download all that are drawn")
         runs.parquet(chosen, "runs", key="parquet")
-        runs.latex(ordered, view.figures, name_of(view.front.keys, view.runs), key="latex")
+        runs.latex(ordered, view.figures, measured_on(chosen, view.figures), key="latex")
+    if selected:
+        seeds.more(view, rows, key="more-seeds-selected")
 
 
-def closer(filters: Filters, view: View, pick: str | None) -> None:
+def closer(asked: Asked, view: View, pick: str | None, selected: set[str]) -> None:
     """Show one of the longer answers; only the one that is asked for is worked out."""
-    asked = st.segmented_control("Look closer", CLOSER, default=LIFE, required=True, key="closer", bind=controls.BIND)
-    if asked == LIFE:
-        lifetime.section(filters)
-    elif asked == THIRD:
-        space.section(filters, view.front.id)
-    elif asked == PATH:
-        path.section(view, data.runs(), pick)
+    answer = st.segmented_control("Look closer", CLOSER, default=LIFE, required=True, key="closer", bind=controls.BIND)
+    if answer == LIFE:
+        lifetime.section(asked.filters)
+    elif answer == THIRD:
+        space.section(asked)
+    elif answer == PATH:
+        path.section(view, data.runs(asked.version), pick, selected)
     else:
-        promised.section(view, filters.apply(data.runs()))
+        promised.section(asked, view)
 
 
 with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
@@ -123,14 +131,15 @@ table = data.runs()
 if not (table["status"] == "succeeded").any():
     empty.nothing_stored()
 else:
-    filters = controls.filters()
-    view = data.explore(filters, st.query_params.get("group"))
+    asked = data.asked(controls.filters(), st.query_params.get(GROUP))
+    view = data.explore(asked)
     if view is None:
         empty.nothing_matches()
     else:
-        answers(filters, view)
+        answers(asked, view)
         conditions(view)
         pick = recommended.section(view)
-        below(view, chart(filters, view, pick))
-        closer(filters, view, pick)
+        selected = chart(asked, view, pick)
+        below(view, selected)
+        closer(asked, view, pick, selected)
 measuring.section()

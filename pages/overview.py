@@ -60,15 +60,16 @@ def best() -> None:
             bind="query-params",
             label_visibility="collapsed",
         )
-    filters = Filters(dataset=dataset)
-    view = data.explore(filters, None)
+    asked = data.asked(Filters(dataset=dataset))
+    view = data.explore(asked)
     if view is None:
+        st.caption(f"No run on {dataset} has both a known validation accuracy and a known file size.")
         return
     with st.grid(3, min_column_width=175):
-        picks(filters, view)
+        picks(asked, view)
     st.caption(f"Validation accuracy against file size on {dataset}. {view.subject} {view.left_out}")
     st.plotly_chart(
-        data.chart(filters, None, "family"),
+        data.chart(asked, view, "family"),
         key="front",
         height=330,
         alt=trade_off.describe(view),

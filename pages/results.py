@@ -43,8 +43,7 @@ def stored(origin: str) -> None:
     own = origin == "own"
     if own:
         deleted.undo()
-    table = data.runs()
-    table = table[table["origin"] == origin]
+    table = annotate.beside(data.runs(), origin)
     if table.empty:
         if own:
             empty.nothing_stored()

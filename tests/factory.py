@@ -123,6 +123,13 @@ def record(
     return Record(**{**values, **changes})
 
 
+def on_grid(found: Record, g_per_kwh: float) -> Record:
+    """The record with the carbon of its joules on a grid of so many grams per kWh."""
+    stated = {"g_per_kwh": g_per_kwh, "country": None, "level": "stated", "year": None, "source": "a test"}
+    grams = (found.energy_train_j or 0.0) / 3.6e6 * g_per_kwh
+    return found.model_copy(update={"carbon_train_g": grams, "carbon_intensity": stated})
+
+
 def window(
     label: str, kind: EnergyKind, joules: float, *, units: float | None = None, **changes: Any
 ) -> dict[str, Any]:

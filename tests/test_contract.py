@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
+from collections.abc import Iterator
 
 import pytest
 import torch
 
-from greenai_core import checkpoint, registry, spec, training, walk
+from greenai_core import checkpoint, forms, registry, spec, training, walk
+from greenai_core.analysis import nominal
 from greenai_core.candidate import Candidate
 from greenai_core.context import Context, Data, Images
 from greenai_core.facts import NETWORK
@@ -20,7 +23,7 @@ from tests import networks
 
 EVERY = [(kind, name) for kind in registry.KINDS for name in registry.names(kind)]
 TECHNIQUES = registry.names("techniques")
-ENTRY = registry.parse("models", {"name": "resnet20", "depth": 1, "width": 0.5})
+ENTRY = registry.parse("models", {"name": "vgg_small", "width": 0.125})
 
 
 def tiny_data(channels: int = 1, side: int = 12, classes: int = 3) -> Data:
@@ -40,7 +43,7 @@ def context(data: Data) -> Context:
 
 
 def a_network(data: Data) -> torch.nn.Module:
-    """Small, with all that techniques look for: convolutions, batch normalisation, blocks, a linear layer."""
+    """Small, with all that techniques look for: convolutions, batch normalisation, blocks, a hidden linear layer."""
     return registry.parse("models", ENTRY)(data.input_shape, data.num_classes)
 
 
@@ -66,6 +69,19 @@ def test_describes_itself(kind: registry.Kind, name: str) -> None:
         assert (schema.get("title") or "$ref" in schema) and schema.get("description"), (
             f"{name}.{field} lacks a title or a description"
         )
+
+
+@pytest.mark.parametrize("name", TECHNIQUES)
+def test_technique_says_when_it_pays_and_when_not(name: str) -> None:
+    """One or two sentences after "Pays: ", which are read after the word "Pays"; figures say where they are from."""
+    described = registry.entry("techniques", name).describe()
+    pays = described["pays"]
+    assert re.match(r"[a-z]", pays) and pays.endswith("."), f"{name}: the docstring lacks a line `Pays: where ...`"
+    assert len(nominal.sentences(pays)) <= 2
+    assert re.search(r"\b(not|no|nothing|only|slower|elsewhere|little|neither)\b", pays, re.IGNORECASE), "when not?"
+    if re.search(r"\d %|\d of the|\d times", pays):
+        assert re.search(r"the bank|the paper|python -m", pays), f"{name}: where are its figures from?"
+    assert "Pays: " not in described["details"] and "Family: " not in described["details"]
 
 
 @pytest.mark.parametrize(("kind", "name"), EVERY)
@@ -127,6 +143,30 @@ def test_facts_are_consistent(name: str) -> None:
     reachable = NETWORK | {fact for other in TECHNIQUES for fact in registry.entry("techniques", other).gives}
     assert cls.needs <= reachable, "no recipe can satisfy this"
     assert not cls.gives & cls.takes
+    if "trained" in cls.gives - cls.needs:
+        assert "untrained" in cls.takes
+
+
+def with_idle_fields() -> Iterator[tuple[str, str, dict[str, object]]]:
+    """Every field of a technique that does not always apply, with values of other fields with which it does not."""
+    for name in TECHNIQUES:
+        known = {field.name: field for field in forms.fields("techniques", name)}
+        for field in known.values():
+            for other, value in field.applies_with:
+                yield name, field.name, {other: next(choice for choice in known[other].choices if choice != value)}
+            yield from ((name, field.name, {other: value}) for other, value in field.applies_unless)
+
+
+@pytest.mark.parametrize(("name", "field", "others"), list(with_idle_fields()))
+def test_a_field_that_does_nothing_has_no_part_in_the_identity(
+    name: str, field: str, others: dict[str, object]
+) -> None:
+    (shown,) = (part for part in forms.fields("techniques", name) if part.name == field)
+    default = shown.default
+    plain = quick(name, **others)
+    chosen = quick(name, **others, **{field: default + 1 if shown.integer else 0.9 * default})
+    assert not shown.applies(plain.model_dump(mode="json"))
+    assert chosen != plain and registry.canonical(chosen) == registry.canonical(plain)
 
 
 @pytest.mark.parametrize("name", networks.NAMES)

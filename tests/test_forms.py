@@ -117,6 +117,8 @@ def test_every_entry_has_a_title_and_a_source(kind: Kind, name: str) -> None:
     described = forms.described(kind, name)
     assert described.title
     assert described.source
+    assert described.pays.startswith("Pays ") == (kind == "techniques")
+    assert described.help.startswith(described.summary) and described.pays in described.help
 
 
 def test_sparsity_is_a_slider_and_the_teacher_a_form_of_its_own() -> None:

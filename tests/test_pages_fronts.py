@@ -21,10 +21,7 @@ def _space() -> None:
     from greenai_core.analysis.explore import Filters
     from pages.components import data, space
 
-    filters = Filters("digits")
-    view = data.explore(filters, None)
-    assert view is not None
-    space.section(filters, view.front.id)
+    space.section(data.asked(Filters("digits")))
 
 
 def _path() -> None:
@@ -34,9 +31,9 @@ def _path() -> None:
     from pages.components import data, path
 
     cost = next(name for name in COSTS if name == st.query_params.get("cost", "Size"))
-    view = data.explore(Filters("digits", cost=cost), None)
+    view = data.explore(data.asked(Filters("digits", cost=cost)))
     assert view is not None
-    path.section(view, data.runs(), st.query_params.get("pick"))
+    path.section(view, data.runs(), st.query_params.get("pick"), st.query_params.get_all("selected"))
 
 
 def _export() -> None:
@@ -131,6 +128,20 @@ def test_the_path_of_the_recommended_recipe_is_shown_first_and_another_can_be_ch
     assert f"Run {chosen}, seed 0" in words(again) and again.selectbox[0].value == chosen
 
 
+def test_selected_points_and_the_one_of_the_link_are_offered_too() -> None:
+    stored = list(factory.records(1))
+    front = opened(_path, *stored)
+    offered = front.selectbox[0].options
+    beaten = factory.record(
+        factory.spec(technique="l1_channel_pruning", sparsity=0.5), accuracy_val=0.1, size_bytes=10**9
+    )
+    assert opened(_path, beaten).selectbox[0].options == offered
+    app = opened(_path, selected=beaten.run_id)
+    assert len(app.selectbox[0].options) == len(offered) + 1
+    app = opened(_path, path=beaten.run_id)
+    assert f"Run {beaten.run_id}, seed 0" in words(app)
+
+
 def test_where_bytes_are_not_known_the_axis_says_what_it_shows_instead() -> None:
     stored = pruned()
     app = opened(_path, *stored)
@@ -152,6 +163,7 @@ def test_sizes_are_predicted_only_when_asked_for(monkeypatch: pytest.MonkeyPatch
     checked(app.toggle(key="path_predicted").set_value(True).run())
     assert asked == [1, 2]
     assert list(app.dataframe[0].value["File size"])[:2] == ["≈ 3.91 KB"] * 2
+    assert opened(_path, path_predicted="true").toggle(key="path_predicted").value
 
     def refused(document: Any, *, again: bool) -> dict[str, Any]:
         raise BadInput("dataset: not to be had here.")

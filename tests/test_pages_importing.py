@@ -56,6 +56,40 @@ def test_runs_that_are_known_are_counted(format: Format) -> None:
     assert said(app) == ["0 runs imported, 11 were known already."]
 
 
+def test_known_runs_that_the_file_tells_otherwise_are_said_with_an_example() -> None:
+    here = [factory.record(run_id=run_id) for run_id in ("a_b", "c", "same")]
+    for record in here:
+        records.save(record)
+    other = [record.model_copy(update={"f1_macro": 0.5}) for record in here[:2]]
+    app = sent(opened(), export_of(other[0], here[2]))
+    known = "0 runs imported, 2 were known already; 1 of them differs from what is stored here: "
+    assert said(app) == [f"{known}a\\_b (f1\\_macro); what is stored was kept."]
+    sent(app, export_of(*other, here[2]), "more.json")
+    known = "0 runs imported, 3 were known already; 2 of them differ from what is stored here, such as "
+    assert said(app) == [f"{known}a\\_b (f1\\_macro); what is stored was kept."]
+    assert {record.f1_macro for record in records.every()} == {here[0].f1_macro}
+
+
+def test_a_time_that_only_some_programs_read_is_taken_and_shown() -> None:
+    form = json.loads(export_of(factory.record()))
+    form["records"][0]["created_at"] = "2026-W05-6T12:00:00Z"
+    app = sent(opened(), json.dumps(form).encode())
+    assert said(app) == ["1 run imported."]
+    assert [str(at) for at in app.dataframe[0].value["created_at"]] == ["2026-01-31 12:00:00+00:00"]
+
+
+def test_tags_and_notes_come_along_and_are_shown() -> None:
+    (form,) = json.loads(export_of(factory.record()))["records"]
+    app = sent(opened(), json.dumps({**form, "tags": ["good"], "note": "worth a look"}).encode())
+    shown = app.dataframe[0].value
+    assert shown["tags"].tolist() == ["good"] and shown["note"].tolist() == ["worth a look"]
+
+
+def test_what_a_page_takes_is_said_beside_the_way_for_more() -> None:
+    (caption,) = [item.value for item in opened().caption if "--import" in item.value]
+    assert "more than 250 MB is for `python -m greenai_core records --import FILE`" in caption
+
+
 def test_what_is_refused_is_one_sentence_without_markdown_and_changes_nothing() -> None:
     records.save(factory.record(run_id="stored"))
     good, bad = factory.record(run_id="good"), factory.record(run_id="b_a_d", accuracy=97.0, confusion=None)

@@ -12,9 +12,10 @@ from streamlit.testing.v1 import AppTest
 
 from greenai_core import forms
 from greenai_core.draft import Draft, Node
-from greenai_core.errors import RunFailed
+from greenai_core.errors import BadInput, RunFailed
 from greenai_core.examples import first_experiment
 from greenai_core.jobs import previews, queue, supervisor, sweeps
+from greenai_core.registry import names
 from greenai_core.spec import Spec, check
 from greenai_core.store import answers, records
 from tests import factory
@@ -347,6 +348,49 @@ def test_an_uploaded_spec_fills_the_form() -> None:
     assert not app.exception, app.exception
     assert app.session_state["draft"].specs() == [spec]
     assert next(item for item in app.slider if item.label == "Sparsity").value == 0.33
+
+
+def by_default(model: str, *stages: str) -> Spec:
+    """The spec of a model and stages of which nothing but the names is said."""
+    recipe = [{"name": stage} for stage in stages]
+    return check({"dataset": {"name": "digits"}, "model": {"name": model}, "recipe": recipe, "seed": 0})
+
+
+def alone_or_trained(technique: str) -> Spec:
+    """A recipe with the technique as its last stage."""
+    try:
+        return by_default("resnet20", technique)
+    except BadInput:
+        return by_default("resnet20", "train", technique)
+
+
+EVERY_FORM = {
+    **{f"technique {name}": lambda name=name: alone_or_trained(name) for name in names("techniques")},
+    **{f"model {name}": lambda name=name: by_default(name, "train") for name in names("models")},
+}
+
+
+def test_every_technique_and_every_model_has_a_form_that_leaves_its_defaults_as_they_are(prices: Priced) -> None:
+    """One page shows one form after the other; each gives the spec that was said by names alone."""
+    app = opened()
+    for title, expected in EVERY_FORM.items():
+        spec = expected()
+        draft = Draft.of_spec(first_experiment())
+        draft.model = Node.of_json("models", {"name": spec.model.name})
+        draft.stages = [Node.of_json("techniques", {"name": stage.name}) for stage in spec.recipe]
+        app.session_state["draft"] = draft
+        app.run()
+        assert not app.exception and not app.error and not app.warning, (title, app.exception, words(app))
+        (written,) = draft.specs()
+        assert (written.model, written.recipe) == (spec.model, spec.recipe), title
+        assert prices.specs[0].recipe == spec.recipe, title
+        for node in (draft.model, *draft.stages):
+            parts = [part for part in forms.fields(node.kind, node.name) if part.applies(node.values)]
+            shown = {part.name for part in parts if f"{node.uid}.{part.name}" in app.session_state}
+            assert shown == {part.name for part in parts if part.widget != "teacher" or part.optional}, title
+        heading = next(item for item in app.markdown if item.value.startswith(f"**{len(draft.stages)}. "))
+        assert heading.proto.help == forms.described("techniques", spec.recipe[-1].name).help
+        assert "Pays " in heading.proto.help
 
 
 def test_an_uploaded_sweep_fills_the_form_and_is_offered_again() -> None:

@@ -10,21 +10,19 @@ from streamlit.testing.v1 import AppTest
 from greenai_core.record import Record
 from greenai_core.store import artifacts, records
 from greenai_core.store.database import writing
-from pages.components import promised
+from pages.components import zipped
 from tests.analysis.test_promised import CUT, INT8, MASKED, made
 
 
 def _section() -> None:
     """A page by itself: Streamlit runs this text without what stands around it."""
     from greenai_core.analysis.explore import Filters
-    from greenai_core.store import records
-    from pages.components import promised
-    from tests import factory
+    from pages.components import data, promised
 
-    filters = Filters("digits")
-    view = factory.view(filters)
+    asked = data.asked(Filters("digits"))
+    view = data.explore(asked)
     assert view is not None
-    promised.section(view, filters.apply(records.table()))
+    promised.section(asked, view)
 
 
 def opened(*stored: Record, **query: str) -> AppTest:
@@ -60,13 +58,13 @@ def test_the_answer_comes_first_and_every_recipe_is_in_the_table() -> None:
 def test_stored_files_are_zipped_once_and_those_of_the_bank_are_missing_with_a_reason(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    zipped: list[int] = []
+    sizes: list[int] = []
 
     def counted(content: bytes) -> int:
-        zipped.append(len(content))
+        sizes.append(len(content))
         return len(content)
 
-    monkeypatch.setattr(promised, "zipped_bytes", counted)
+    monkeypatch.setattr(zipped, "zipped_bytes", counted)
     noise = random.Random(0)
     dense = with_file(made(), noise.randbytes(4000))
     masked = with_file(made(MASKED, nonzero_params=119_988), noise.randbytes(500))
@@ -77,7 +75,20 @@ def test_stored_files_are_zipped_once_and_those_of_the_bank_are_missing_with_a_r
     assert by["Zipped (times)"].isna().tolist() == [False, True]
     assert "Zipped: Unknown: its file is not stored here." in by.loc["static_quantization", "Why not"]
     app.run()
-    assert sorted(zipped) == [500, 4000]
+    assert sorted(sizes) == [500, 4000]
+
+
+def test_a_file_that_is_stored_later_is_zipped_then() -> None:
+    noise = random.Random(1)
+    dense = with_file(made(), noise.randbytes(4000))
+    masked = made(MASKED, nonzero_params=119_988)
+    app = opened(dense, masked)
+    assert app.dataframe[0].value["Zipped (times)"].isna().all()
+    with writing() as connection:
+        records.insert(connection, with_file(masked, noise.randbytes(500)))
+    app.run()
+    assert not app.exception
+    assert app.dataframe[0].value["Zipped (times)"].notna().all()
 
 
 def test_a_link_restores_the_figure_that_is_drawn() -> None:
@@ -90,6 +101,13 @@ def test_runs_measured_elsewhere_are_offered_and_said() -> None:
     (choice,) = [box for box in app.selectbox if box.label == "Measured on"]
     assert len(choice.options) == 2
     assert "Left out: 2 runs not timed, or timed under other conditions." in words(app)
+    before = list(app.dataframe[0].value["Technique"])
+    choice.select_index(1).run()
+    assert not app.exception
+    after = list(app.dataframe[0].value["Technique"])
+    assert before != after
+    again = opened(promised_group=app.query_params["promised_group"])
+    assert list(again.dataframe[0].value["Technique"]) == after
 
 
 def test_where_nothing_was_promised_or_timed_that_is_said() -> None:

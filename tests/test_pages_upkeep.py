@@ -57,10 +57,10 @@ def results(**query: str) -> AppTest:
 
 def _annotations(run_ids: list[str]) -> None:
     """A part of a page by itself: Streamlit runs this text without what stands around it."""
-    from greenai_core.store import records
+    from greenai_core.store import records, remarks
     from pages.components import annotate
 
-    table = records.table()
+    table = remarks.beside(records.table())
     annotate.section(table[table["run_id"].isin(run_ids)], annotate.known(table))
 
 
@@ -181,6 +181,18 @@ def test_tags_are_a_column_and_a_filter_that_a_link_keeps(runs: list[str]) -> No
     assert dict(zip(table(app), app.dataframe[0].value["tags"], strict=True)) == {"run1": "good", "run0": "a b, good"}
     app.multiselect(key="tag").set_value(["a b"]).run()
     assert table(app) == ["run0"]
+
+
+def test_notes_are_a_column_and_saving_one_reads_no_run_anew(runs: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    app = results()
+    assert "note" not in app.dataframe[0].value
+    monkeypatch.setattr(records, "table", lambda: pytest.fail("the runs are the same"))
+    remarks.write_note("run0", "worth a look", LOCAL)
+    remarks.tag(["run1"], ["good"], [], LOCAL)
+    shown = app.run().dataframe[0].value.set_index("run_id")
+    assert not app.exception
+    assert shown["note"].to_dict() == {"run0": "worth a look", "run1": "", "run2": ""}
+    assert shown["tags"].to_dict() == {"run0": "", "run1": "good", "run2": ""}
 
 
 def test_runs_of_the_bank_are_shown_with_their_tags_and_not_deleted(runs: list[str]) -> None:

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
+
+import pandas
 import pytest
 import torch
 
 from greenai_core import checkpoint, counts, export, registry, spec
 from greenai_core.candidate import Candidate
 from greenai_core.runtime import onnx_of, predictor
+from greenai_core.settings import ROOT
 from greenai_core.techniques._base import Technique
 from tests.test_contract import ENTRY, a_network, context, quick, tiny_data
 
@@ -80,17 +85,37 @@ def test_sensible_recipes_lead_to_a_model_that_predicts(names: tuple[str, ...]) 
             "a network in floating point; put it before static_quantization",
         ),
         (("train", "static_quantization", "l1_channel_pruning"), "put it before static_quantization"),
-        (("train", "half_precision", "static_quantization"), "put it before half_precision"),
+        (("train", "half_precision", "static_quantization"), "floating point; leave out the half_precision before it"),
         (("train", "magnitude_pruning", "l1_channel_pruning"), "dense; put it before magnitude_pruning"),
         (("train", "kmeans_codebook", "svd_factorization"), "dense; put it before kmeans_codebook"),
         (("train", "entropy_coding", "distill"), "put it before entropy_coding"),
         (("entropy_coding",), "recipe.0: entropy_coding needs a model that is trained"),
         (("l1_channel_pruning", "train"), "recipe.0: l1_channel_pruning needs a model that is trained"),
+        (("train", "entropy_coding", "entropy_coding"), "not coded yet; leave out the entropy_coding before it"),
+        (("train", "hashing_trick"), "recipe.1: hashing_trick needs a model that is untrained; put it before train"),
+        (("transfer", "hashing_trick"), "hashing_trick needs .* untrained; leave out the transfer before it"),
+        (("train", "transfer"), "recipe.1: transfer needs a model that is untrained; put it before train"),
+        (("distill", "transfer"), "recipe.1: transfer needs a model that is untrained; put it before distill"),
+        (("train", "lottery_ticket"), "recipe.1: lottery_ticket needs a model that is untrained; put it before train"),
+        (("hashing_trick", "lottery_ticket"), "lottery_ticket needs .* untrained; leave out the hashing_trick before"),
+        (("transfer", "lottery_ticket"), "lottery_ticket needs .* untrained; leave out the transfer before it"),
+        (("train", "kmeans_codebook", "static_quantization"), "without shared weights; leave out the kmeans_codebook"),
+        (("train", "kmeans_codebook", "quantization_aware_training"), "without shared weights; leave out the kmeans"),
+        (("hashing_trick", "static_quantization"), "without shared weights; leave out the hashing_trick before it"),
+        (("hashing_trick", "dynamic_quantization"), "without shared weights; leave out the hashing_trick before it"),
     ],
 )
 def test_insensible_orders_are_refused(names: tuple[str, ...], sentence: str) -> None:
     with pytest.raises(ValueError, match=sentence):
         stages(names)
+
+
+@pytest.mark.parametrize("bank", sorted((ROOT / "results" / "bank").glob("*.parquet")), ids=lambda file: file.stem)
+def test_what_was_measured_stays_allowed_and_keeps_its_identity(bank: Path) -> None:
+    stored = pandas.read_parquet(bank, columns=["spec_id", "spec"])
+    assert len(stored)
+    for spec_id, document in zip(stored["spec_id"], stored["spec"], strict=True):
+        assert spec.check(json.loads(document)).spec_id == spec_id
 
 
 def test_every_technique_is_in_a_sensible_recipe() -> None:

@@ -487,11 +487,11 @@ def test_what_is_frozen_stays_bit_for_bit_and_costs_no_backward_pass() -> None:
     assert after.train()[1].training and not after.eval()[1].training
 
 
-def test_a_layer_that_was_replaced_is_no_longer_frozen() -> None:
+def test_what_takes_the_place_of_a_frozen_layer_is_frozen() -> None:
     model = network()
     frozen = first(model, 1)
     model[0] = nn.Sequential(model[0])
-    assert not torch.equal(trained(model, constraints=(frozen,))[0][0].weight, model[0][0].weight)
+    assert torch.equal(trained(model, constraints=(frozen,))[0][0].weight, model[0][0].weight)
 
 
 def test_a_state_that_does_not_fit_is_left_alone() -> None:

@@ -14,6 +14,7 @@ from typing import Any, Literal
 
 import pandas as pd
 
+from greenai_core.analysis import grids
 from greenai_core.analysis.figures import FIGURES, Figure
 from greenai_core.energy.bill import bill
 from greenai_core.energy.carbon import Intensity
@@ -81,6 +82,8 @@ def beside(record: Record, cost: Figure, rows: pd.DataFrame) -> pd.DataFrame:
         alike &= rows[f"{cost.key}_key"] == getattr(record.comparability, cost.key, None)
     if cost.kind_column:
         alike &= rows[cost.kind_column] == getattr(record, cost.kind_column)
+    if cost.grid_column:
+        alike &= grids.per_kwh(rows) == grids.of(record)
     return rows[alike]
 
 

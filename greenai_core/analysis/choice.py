@@ -18,7 +18,7 @@ import numpy as np
 import pandas as pd
 
 from greenai_core.analysis.figures import FIGURES, Figure, figure
-from greenai_core.analysis.pareto import CHOSEN_BY, Front, front_mask, fronts
+from greenai_core.analysis.pareto import CHOSEN_BY, Front, front_mask, groups
 from greenai_core.analysis.ranks import normalised
 from greenai_core.errors import BadInput
 
@@ -132,7 +132,7 @@ def recommend(front: Front, limits: Limits = Limits()) -> Recommendation | None:
     The choice is made on validation: objectives of the test split are replaced by validation accuracy, so that on a
     front drawn over the test split the run need not lie on the line. Runs measured under other conditions are never
     held against the same limit: of each figure that the front is not grouped by, only the first comparable group of
-    `greenai_core.analysis.pareto.fronts` is considered.
+    `greenai_core.analysis.pareto.groups` is considered.
 
     Args:
         front: the comparable runs and what they are ranked by.
@@ -200,6 +200,5 @@ def judged_by(front: Front, limits: Limits) -> pd.DataFrame:
     """Return the runs whose weighed and limited figures are known and were obtained under the same conditions."""
     rows = front.table
     for column in beyond(front, limits):
-        groups = fronts(rows, [column])
-        rows = groups[0].table if groups else rows.iloc[:0]
+        _, rows = next(iter(groups(rows, [column])), ({}, rows.iloc[:0]))
     return rows

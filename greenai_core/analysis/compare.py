@@ -7,7 +7,7 @@ from string import ascii_uppercase
 
 import pandas as pd
 
-from greenai_core.analysis import differences
+from greenai_core.analysis import differences, grids
 from greenai_core.analysis.differences import BASES, Difference
 from greenai_core.analysis.figures import FACTS, FIGURES, SIGNS, Figure
 from greenai_core.record import Record, StageRecord, with_teachers
@@ -124,6 +124,8 @@ def bases(told: Told) -> list[str]:
 def comparable(figure: Figure, first: Record, other: Record) -> bool:
     """Tell whether two runs may be held against each other in a figure."""
     if figure.kind_column and getattr(first, figure.kind_column) != getattr(other, figure.kind_column):
+        return False
+    if figure.grid_column and grids.of(first) != grids.of(other):
         return False
     if figure.key is None:
         return True

@@ -1,4 +1,8 @@
-"""The recipes of a group, ranked by lifetime energy, each beside the baseline it has to pay back against."""
+"""The recipes of a group, ranked by lifetime energy, each beside the baseline it has to pay back against.
+
+A baseline need not be among what is ranked: a filter that leaves it out changes what is looked at, not what the others
+have to pay back against.
+"""
 
 from __future__ import annotations
 
@@ -6,28 +10,38 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from greenai_core import units
 from greenai_core.analysis.break_even import BreakEven, Costs, break_even, count
-from greenai_core.analysis.lifetime import COLUMN, MAKING, SERVING, Lifetime, Scale, pick
+from greenai_core.analysis.choice import Limits
+from greenai_core.analysis.latex import SPECIAL
+from greenai_core.analysis.lifetime import COLUMN, Lifetime, Scale, pick
 from greenai_core.analysis.pareto import CHOSEN_BY, Front
 from greenai_core.errors import BadInput
 from greenai_core.units import Quantity
 
+METHOD = (
+    "Values are means over the seeds. Break-evens compare making and serving a recipe with making and serving its "
+    "baseline instead, seed by seed as far as both have the same seeds; the intervals are Fieller's."
+)
+"""What an exported table says of its figures."""
+
 
 @dataclass(frozen=True)
 class Contender:
-    """One recipe of a front's table, beside its baseline.
+    """One recipe, beside its baseline.
 
-    `rank` is by lifetime energy, 1 the least. `baseline` is the name of another contender; None: it is dense itself,
-    or nothing dense is comparable.
+    `rank` is by lifetime energy, 1 the least; None: it is not ranked, but the baseline of another one. `dense`: it is
+    only trained. `baseline` is the name of another contender; None: it is dense itself, or nothing dense is comparable.
     """
 
     run_id: str
     name: str
-    rank: int
-    runs: int
+    dense: bool
+    rank: int | None
+    seeds: int
     accuracy_val: float
     accuracy: float | None
     costs: Costs
@@ -38,31 +52,43 @@ class Contender:
     break_even: BreakEven | None
 
 
-def contenders(front: Front, lifetime: Lifetime, against: str | None = None, most: int = 100) -> tuple[Contender, ...]:
+def contenders(
+    front: Front,
+    lifetime: Lifetime,
+    recipes: pd.DataFrame,
+    limits: Limits,
+    *,
+    against: str | None = None,
+    most: int = 100,
+) -> tuple[Contender, ...]:
     """Return the recipes of a front, the one that is picked, the `most` cheapest and the baselines, cheapest first.
 
     Args:
-        front: of `lifetime.fronts`, of a table of `points`.
+        front: of `lifetime.fronts`, of some of the recipes.
         lifetime: what it was ranked by.
+        recipes: of `greenai_core.analysis.lifetime.alike`; those of the front, and the others that may be baselines.
+        limits: what the one that is picked must keep.
         against: replicate_key of the baseline of all; None: each has its own.
         most: how many besides the front.
 
     Raises:
-        BadInput: `against` is none of the recipes of the front's table.
+        BadInput: `against` is none of the recipes.
     """
-    needed = [*_COLUMNS, SERVING[lifetime.serving]]
-    ordered = front.table[needed].assign(on_front=front.mask).sort_values(COLUMN, kind="stable")
+    ordered = recipes.assign(**{COLUMN: lifetime.of(recipes)}).sort_values(COLUMN, kind="stable")
     ordered = ordered.set_index("replicate_key")
     if against is not None:
         if against not in ordered.index:
             raise BadInput(f"against: {against!r} cannot be compared with these; choose one that is measured alike.")
         ordered = ordered.assign(baseline=against)
-    picked = pick(front)
-    ordered = ordered.assign(rank=range(1, len(ordered) + 1), picked=ordered["run_id"] == picked)
+    ranked = ordered.index.isin(front.table["replicate_key"])
+    ordered = ordered.assign(
+        rank=np.where(ranked, ranked.cumsum(), np.nan),
+        on_front=ordered.index.isin(front.points["replicate_key"]),
+        picked=ordered["run_id"] == pick(front, limits),
+    )
     kept = ordered[ordered["on_front"] | ordered["picked"] | (ordered["rank"] <= most)]
-    kept = ordered[ordered.index.isin({*kept.index, *kept["baseline"].dropna()})]
-    called = names(kept)
-    costs = {key: _costs(row, SERVING[lifetime.serving]) for key, row in zip(kept.index, _rows(kept), strict=True)}
+    kept = ordered.loc[ordered.index.isin({*kept.index, *kept["baseline"].dropna()}), _TOLD]
+    called, costs = names(kept), dict(kept["costs"])
     return tuple(_contender(key, row, called, costs) for key, row in zip(kept.index, _rows(kept), strict=True))
 
 
@@ -79,7 +105,7 @@ def baselines(recipes: pd.DataFrame, most: int = 100) -> dict[str, str]:
 
 def names(table: pd.DataFrame) -> dict[str, str]:
     """Return a short name per replicate_key, the index of `table`; where two would be called alike, the key tells."""
-    called = {key: _name(row) for key, row in zip(table.index, _rows(table), strict=True)}
+    called = {key: _name(row) for key, row in zip(table.index, _rows(table[_NAMING]), strict=True)}
     alike = pd.Series(list(called.values()), dtype=object).duplicated(keep=False)
     return {
         key: f"{name} ({key[:4]})" if twin else name for (key, name), twin in zip(called.items(), alike, strict=True)
@@ -94,29 +120,31 @@ def telling(shown: tuple[Contender, ...], most: int) -> tuple[Contender, ...]:
     return tuple(dict.fromkeys(both))[:most]
 
 
-def answer(shown: Sequence[Contender], predictions: float, scale: Scale) -> str:
-    """Say which recipe is recommended for so many predictions, and what its baseline would take."""
+def answer(shown: Sequence[Contender], predictions: float, scale: Scale, limits: Limits) -> str:
+    """Say which recipe is recommended for so many predictions, and what its baseline would take.
+
+    Args:
+        shown: of `contenders`, one of them picked.
+        predictions: which they were ranked by.
+        scale: what to show the lifetimes in.
+        limits: which the one that is picked keeps.
+    """
     quantity, per_joule = scale
     one = next(each for each in shown if each.picked)
-    baseline = next((each for each in shown if each.name == one.baseline), None)
     unit = quantity.unit_for(one.lifetime_j * per_joule)
 
     def text(joules: float) -> str:
         return f"{units.significant(joules * per_joule / unit.size)} {unit.name}"
 
     served = text(one.costs.per_sample_j * predictions)
+    within = " and within the limits" if limits.bounds else ""
     said = (
-        f"For {count(predictions)} predictions, {one.name} takes least among those within 1 point of the best "
+        f"For {count(predictions)} predictions{within}, {one.name} takes least among those within 1 point of the best "
         f"validation accuracy: {text(one.lifetime_j)}, of which {served} for serving."
     )
+    baseline = next((each for each in shown if each.name == one.baseline), None)
     if baseline is None or one.break_even is None:
-        itself = any(each.baseline == one.name for each in shown)
-        why = (
-            "It is the baseline itself."
-            if itself
-            else "It has no baseline: nothing else that is dense compares with it."
-        )
-        return f"{said} {why}"
+        return f"{said} {_without_baseline(one, shown)}"
     return (
         f"{said} Its baseline, {baseline.name}, takes {text(baseline.lifetime_j)} "
         f"(difference {units.change(one.lifetime_j, baseline.lifetime_j)}); against it, it {one.break_even.text} "
@@ -124,45 +152,75 @@ def answer(shown: Sequence[Contender], predictions: float, scale: Scale) -> str:
     )
 
 
-def table(shown: Sequence[Contender], scale: Scale) -> pd.DataFrame:
-    """Return one row per recipe, the least lifetime first; each energy has one unit, in its heading."""
+def table(shown: Sequence[Contender], scale: Scale, terms: str = "") -> pd.DataFrame:
+    """Return one row per recipe, the least lifetime first; each energy has one unit, in its heading.
+
+    Args:
+        shown: of `contenders`.
+        scale: what to show the lifetimes in.
+        terms: what they hold for, as of `greenai_core.analysis.lifetime.terms`, for their heading.
+    """
     quantity, per_joule = scale
-    columns: dict[str, list[Any]] = {
-        "Rank": [one.rank for one in shown],
+    held = f", {terms}" if terms else ""
+    columns: dict[str, Any] = {
+        "Rank": pd.array([one.rank for one in shown], dtype="Int64"),
         "Recipe": [one.name for one in shown],
         "Recommended": ["yes" if one.picked else "" for one in shown],
         "On the front": ["yes" if one.on_front else "" for one in shown],
-        **_column("Lifetime", [one.lifetime_j * per_joule for one in shown], quantity),
+        **_column("Lifetime", [one.lifetime_j * per_joule for one in shown], quantity, held),
         "Break-even": [one.break_even.text if one.break_even else "" for one in shown],
         "95 % interval": [one.break_even.sure if one.break_even else "" for one in shown],
+        "Paired seeds": pd.array([one.break_even.pairs if one.break_even else None for one in shown], dtype="Int64"),
         "Baseline": [one.baseline or "" for one in shown],
         **_column("Making", [one.costs.train_j * per_joule for one in shown], quantity),
         **_column("One prediction", [one.costs.per_sample_j * per_joule for one in shown], quantity),
         "Validation (%)": [round(one.accuracy_val * 100, 2) for one in shown],
         "Test (%)": [None if one.accuracy is None else round(one.accuracy * 100, 2) for one in shown],
-        "Seeds": [one.runs for one in shown],
+        "Seeds": [one.seeds for one in shown],
     }
     return pd.DataFrame(columns)
 
 
-def _column(title: str, values: list[float], quantity: Quantity) -> dict[str, list[float]]:
-    """Return the values in one unit, with four significant digits, under a heading that names it."""
+def latex(shown: Sequence[Contender], scale: Scale, terms: str) -> str:
+    """Return `table` as a ``tabular`` in booktabs style; a footnote says what the lifetimes hold for."""
+    frame = table(shown, scale).drop(columns=["Rank", "Recommended", "On the front"]).astype(object)
+    written = frame.map(lambda value: value.translate(SPECIAL) if isinstance(value, str) else value)
+    headed = written.rename(columns=lambda name: name.translate(SPECIAL))
+    footnote = f"Lifetimes are of making the model and of {terms}. {METHOD}".translate(SPECIAL)
+    return rf"{headed.to_latex(index=False, na_rep='--')}\par\footnotesize {footnote}" + "\n"
+
+
+def remarks(shown: Sequence[Contender]) -> list[str]:
+    """Return what a reader of `table` needs to know besides, in sentences."""
+    seeds = {one.name: one.seeds for one in shown}
+    said = []
+    if any(one.rank is None for one in shown):
+        said.append("Baselines without a rank are not among what the filters leave.")
+    if any(one.break_even and 0 < one.break_even.pairs < max(one.seeds, seeds[one.baseline or ""]) for one in shown):
+        said.append(
+            "A break-even is of the seeds that a recipe and its baseline have in common. Where one of them has others, "
+            "it may lie beside the crossing of their lines, which are means over all seeds of each."
+        )
+    return said
+
+
+def _without_baseline(one: Contender, shown: Sequence[Contender]) -> str:
+    if any(each.baseline == one.name for each in shown):
+        return "It is the baseline itself."
+    if one.dense:
+        return "It is dense itself, so that there is nothing for it to pay back."
+    return "It has no baseline: no dense recipe is stored whose energies compare with it."
+
+
+def _column(title: str, values: list[float], quantity: Quantity, held: str = "") -> dict[str, list[float]]:
+    """Return the values in one unit, with four significant digits, under a heading that names it and ends in `held`."""
     unit = quantity.common_unit(values)
-    return {f"{title} ({unit.name})": [float(f"{value / unit.size:.4g}") for value in values]}
+    return {f"{title} ({unit.name}){held}": [float(f"{value / unit.size:.4g}") for value in values]}
 
 
-_COLUMNS = (
-    *("replicate_key", "run_id", "technique", "network", "sparsity", "temperature", "runs", "baseline"),
-    *(CHOSEN_BY, "accuracy", MAKING, "train_se_j", "per_sample_se_j", "covariance_j2", COLUMN),
-)
-
-
-def _costs(row: dict[str, Any], cost: str) -> Costs:
-    energies = {"train_j": row[MAKING], "per_sample_j": row[cost]}
-    if row["runs"] == 1:
-        return Costs(**energies)
-    spread = {name: row[name] for name in ("train_se_j", "per_sample_se_j", "covariance_j2")}
-    return Costs(**energies, **spread, df=row["runs"] - 1)
+_NAMING = ["technique", "network", "sparsity", "temperature"]
+_STANDING = ["rank", "on_front", "picked", "baseline"]
+_TOLD = [*_NAMING, *_STANDING, "run_id", "seeds", "costs", CHOSEN_BY, "accuracy", COLUMN]
 
 
 def _contender(key: str, row: dict[str, Any], called: dict[str, str], costs: dict[str, Costs]) -> Contender:
@@ -170,8 +228,9 @@ def _contender(key: str, row: dict[str, Any], called: dict[str, str], costs: dic
     return Contender(
         run_id=row["run_id"],
         name=called[key],
-        rank=row["rank"],
-        runs=row["runs"],
+        dense=row["technique"] == "dense",
+        rank=None if pd.isna(row["rank"]) else int(row["rank"]),
+        seeds=row["seeds"],
         accuracy_val=row[CHOSEN_BY],
         accuracy=None if pd.isna(row["accuracy"]) else row["accuracy"],
         costs=costs[key],

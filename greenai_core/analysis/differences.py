@@ -23,7 +23,8 @@ import numpy.typing as npt
 import pandas as pd
 
 from greenai_core import units
-from greenai_core.analysis.figures import FIGURES, Figure
+from greenai_core.analysis import grids
+from greenai_core.analysis.figures import FIGURES, GRID, Figure
 from greenai_core.analysis.intervals import Floats, combined, newcombe, welch
 from greenai_core.analysis.replicates import READINGS, points
 from greenai_core.record import Record
@@ -98,8 +99,9 @@ def over_seeds(runs: pd.DataFrame, first: Record, other: Record) -> dict[str, Di
         other: one whose figures are told against it.
 
     Returns:
-        The figures in which either recipe has two seeds or more and some spread; nothing for two runs of one recipe.
+        The figures in which both recipes have two seeds or more, and some spread; nothing for two runs of one recipe.
     """
+    runs = runs.assign(**{GRID: grids.per_kwh(runs)})
     rows = [runs[runs["run_id"] == record.run_id] for record in (first, other)]
     keys = [row["replicate_key"].iloc[0] for row in rows if len(row)]
     if len(set(keys)) < 2:
@@ -173,7 +175,7 @@ def _half(column: str, run: Record) -> float:
 
 def _alike(replicates: pd.DataFrame, figure: Figure, run: pd.DataFrame) -> npt.NDArray[np.bool_]:
     """Return which replicates agree with a run, a table of one row, in what makes a figure comparable, (n,)."""
-    conditions = [*([f"{figure.key}_key"] if figure.key else []), *([figure.kind_column] if figure.kind_column else [])]
+    conditions = list(figure.conditions)
     return np.asarray((replicates[conditions] == run[conditions].iloc[0]).all(axis=1), dtype=bool)
 
 

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import pandas as pd
 
+from greenai_core.analysis import machines
 from greenai_core.analysis.comparable import Comparable, Mask, comparables, told
-from greenai_core.analysis.figures import LIFETIME, Figure, figure
+from greenai_core.analysis.figures import GRID, LIFETIME, Figure, figure
 from greenai_core.analysis.lifetime import USUAL, Lifetime
 from greenai_core.analysis.pareto import Front, lacking
-from greenai_core.store import records
 from greenai_core.wording import number
 
 COSTS: dict[str, str] = {
@@ -29,6 +29,9 @@ COSTS: dict[str, str] = {
     "Lifetime energy": "lifetime_j",
 }
 """The horizontal axes, by the words that stand in links; of throughput more is better."""
+
+TERMS = ("lifetime_predictions", "lifetime_serving")
+"""The columns that say what a lifetime energy is of: the fields of `greenai_core.analysis.lifetime.Lifetime`."""
 
 SPLITS: dict[str, str] = {"Validation": "accuracy_val", "Test": "accuracy", "Macro F1 (test)": "f1_macro"}
 """The upright axes, by the words that stand in links."""
@@ -48,6 +51,7 @@ class Filters:
     least_accuracy: float = 0.0
     bank: bool = True
     predictions: float = USUAL
+    serving: str = Lifetime.serving
 
     @property
     def objectives(self) -> tuple[str, str]:
@@ -57,7 +61,18 @@ class Filters:
     @property
     def source(self) -> Filters:
         """The same, narrowed by nothing but the data set and the origins: what `gather` asks for."""
-        return Filters(self.dataset, self.cost, self.split, bank=self.bank, predictions=self.predictions)
+        axes = self.dataset, self.cost, self.split
+        return Filters(*axes, bank=self.bank, predictions=self.predictions, serving=self.serving)
+
+    @property
+    def lifetime(self) -> Lifetime:
+        """What lifetime energy is of."""
+        return Lifetime(self.predictions, self.serving)
+
+    @property
+    def terms(self) -> dict[str, Any]:
+        """What lifetime energy is of, as values of the columns `TERMS`."""
+        return dict(zip(TERMS, (self.predictions, self.serving), strict=True))
 
     @property
     def lasting(self) -> bool:
@@ -65,13 +80,14 @@ class Filters:
         return LIFETIME.column in self.objectives
 
     def rows(self, table: pd.DataFrame) -> pd.DataFrame:
-        """Return the rows of the origins asked for, with their lifetime energies."""
-        return Lifetime(self.predictions).served(table if self.bank else table[table["origin"] == "own"])
+        """Return the rows of the origins asked for, with their lifetime energies and what those are of."""
+        chosen = table if self.bank else table[table["origin"] == "own"]
+        return self.lifetime.served(chosen).assign(**self.terms)
 
     def axis(self, cost: str) -> Figure:
         """Return the figure of one of the `COSTS`."""
         wanted = figure(COSTS[cost])
-        return Lifetime(self.predictions).figure if wanted is LIFETIME else wanted
+        return self.lifetime.figure if wanted is LIFETIME else wanted
 
     def apply(self, table: pd.DataFrame) -> pd.DataFrame:
         """Return the succeeded runs, or points, that match."""
@@ -102,15 +118,17 @@ class Filters:
 
 @dataclass(frozen=True, eq=False)
 class Gathered:
-    """All runs on a data set that could be drawn on two axes, and those that lack one.
+    """All runs on a data set that could be drawn, and those that could not.
 
     Attributes:
         groups: comparable runs and their points.
-        unknown: the other runs.
+        unknown: runs that lack a figure.
+        unplaced: runs of which a cost is 0 or less, for which a logarithmic axis has no place.
     """
 
     groups: tuple[Comparable, ...]
     unknown: pd.DataFrame
+    unplaced: pd.DataFrame
 
 
 @dataclass(frozen=True, eq=False)
@@ -123,7 +141,8 @@ class View:
         front: its table holds a row per point, as of `greenai_core.analysis.comparable.Comparable.front`.
         runs: the comparable runs that the points are made of.
         others: what could be drawn instead.
-        unknown: how many runs are in no group.
+        unknown: how many runs are in no group, since a figure of theirs is unknown.
+        unplaced: how many are in none, since a cost of theirs is 0 or less.
     """
 
     cost: Figure
@@ -132,6 +151,7 @@ class View:
     runs: pd.DataFrame
     others: tuple[Comparable, ...]
     unknown: int
+    unplaced: int
 
     @property
     def groups(self) -> dict[str, tuple[Mapping[str, str], pd.DataFrame]]:
@@ -175,6 +195,9 @@ class View:
         if self.unknown:
             figures = f"{self.cost.title.lower()} or {self.accuracy.title.lower()}"
             parts.append(f"{number(self.unknown, 'run')} whose {figures} is unknown")
+        if self.unplaced:
+            why = "a logarithmic axis has no place for it"
+            parts.append(f"{number(self.unplaced, 'run')} with a cost of 0 or less ({why})")
         return f"Left out: {' and '.join(parts)}, which cannot be ranked against these." if parts else ""
 
 
@@ -184,7 +207,14 @@ def gather(table: pd.DataFrame, filters: Filters) -> Gathered:
     `table` is as of `greenai_core.store.records.table`. Filters of the same `source` gather the same.
     """
     runs, wanted = filters.rows(table), (filters.objectives, filters.dataset)
-    return Gathered(tuple(comparables(runs, *wanted)), lacking(runs, *wanted))
+    placed = has_place(runs, COSTS[filters.cost])
+    drawable = runs[placed]
+    return Gathered(tuple(comparables(drawable, *wanted)), lacking(drawable, *wanted), runs[~placed])
+
+
+def has_place(runs: pd.DataFrame, *costs: str) -> Mask:
+    """Return which runs have a place on logarithmic axes, as far as columns of theirs are known, as bools (n,)."""
+    return (~(runs[list(costs)] <= 0).any(axis=1)).to_numpy(bool)
 
 
 def view(gathered: Gathered, filters: Filters, group: str | None = None) -> View | None:
@@ -200,13 +230,17 @@ def view(gathered: Gathered, filters: Filters, group: str | None = None) -> View
     if not left:
         return None
     shown = next((each for each in left if each.id == group), left[0])
+    front = shown.front()
+    if filters.lasting:
+        front = replace(front, table=front.table.assign(**filters.terms))
     return View(
         accuracy=figure(SPLITS[filters.split]),
         cost=filters.axis(filters.cost),
-        front=shown.front(),
+        front=front,
         runs=shown.runs,
         others=tuple(each for each in left if each is not shown),
         unknown=int(filters.matching(gathered.unknown).sum()),
+        unplaced=int(filters.matching(gathered.unplaced).sum()),
     )
 
 
@@ -234,18 +268,23 @@ _WHO = ("dataset", "model", "network", "technique", "sparsity", "temperature", "
 
 
 def name_of(keys: Mapping[str, str], runs: pd.DataFrame) -> str:
-    """Say where the runs that agree in `keys` were measured, how their energy was obtained, and how many they are."""
-    machine = records.load(str(runs["run_id"].iloc[0])).environment
-    processor = machine.get("cpu_model") or machine.get("processor_family") or "unknown processor"
+    """Say where runs, or points, that agree in `keys` were measured, for which grid, how, and how many they are."""
+    processors = machines.processors(runs, machines.columns_of(keys))
+    grid = [f"{float(keys[GRID]):g} g/kWh"] if GRID in keys else []
     kinds = [value for key, value in keys.items() if key.endswith("_kind")]
     own = int((runs["origin"] == "own").sum())
-    return ", ".join([str(processor), *kinds, number(len(runs), "run"), f"{own:,} your own"])
+    return ", ".join([" and ".join(processors), *grid, *kinds, number(len(runs), "run"), f"{own:,} your own"])
 
 
 def choices(table: pd.DataFrame, column: str) -> list[str]:
     """Return the values of a column that a person may filter by, as words for links; the most frequent first."""
     values = table.loc[table["status"] == "succeeded", column].dropna()
-    return [f"{value:g}" if isinstance(value, float) else str(value) for value in values.value_counts().index]
+    return [_word(value) for value in values.value_counts().index]
+
+
+def _word(value: Any) -> str:
+    """Write a value as short as it can be read back from: ``4``, ``3.3333333333333335``."""
+    return str(value).removesuffix(".0") if isinstance(value, float) else str(value)
 
 
 _CONDITIONS = {
@@ -253,6 +292,7 @@ _CONDITIONS = {
     "training_key": "another machine or setting of training",
     "inference_key": "another machine or runtime",
     "lifetime_key": "another machine, setting or runtime",
+    GRID: "another carbon intensity",
     "energy_train_kind": "another way of obtaining energy",
     "energy_inference_kind": "another way of obtaining energy",
     "lifetime_kind": "another way of obtaining energy",

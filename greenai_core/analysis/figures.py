@@ -26,7 +26,8 @@ class Figure:
 
     `short` is the title where there is little room. `key` names the comparability key without which two values of it
     must not be ranked; None: they always may. `kind_column` is the column that says how an energy figure was obtained;
-    kinds are never ranked together either. `per` is what one value is of, where it is not the whole run's.
+    kinds are never ranked together either, nor grams of several grids, which `grid_column` tells apart. `per` is what
+    one value is of, where it is not the whole run's.
     """
 
     column: str
@@ -38,6 +39,13 @@ class Figure:
     help: str = ""
     short: str = ""
     per: str = ""
+    grid_column: str | None = None
+
+    @property
+    def conditions(self) -> tuple[str, ...]:
+        """The columns that must be equal where two values of it are ranked."""
+        key = f"{self.key}_key" if self.key else None
+        return tuple(column for column in (key, self.grid_column, self.kind_column) if column)
 
     @property
     def brief(self) -> str:
@@ -48,6 +56,9 @@ class Figure:
         """Write a value of this figure with its unit."""
         return self.quantity.text(value)
 
+
+GRID = "g_per_kwh"
+"""The column that `greenai_core.analysis.grids` tells."""
 
 _TRAIN, _SPENT, _INFER = "energy_train_kind", "energy_spent_kind", "energy_inference_kind"
 
@@ -112,7 +123,7 @@ FIGURES: dict[str, Figure] = {
             "per prediction",
             per="prediction",
         ),
-        Figure("carbon_train_g", "Training carbon", units.CARBON, False, "training", _TRAIN),
+        Figure("carbon_train_g", "Training carbon", units.CARBON, False, "training", _TRAIN, grid_column=GRID),
         Figure("cpu_s", "Processor time of training", units.SECONDS, False, "training"),
     )
 }

@@ -7,11 +7,15 @@ from collections.abc import Sequence
 import pandas as pd
 
 from greenai_core.analysis import tables
-from greenai_core.analysis.figures import figure
+from greenai_core.analysis.explore import TERMS
+from greenai_core.analysis.figures import LIFETIME, figure
+from greenai_core.analysis.lifetime import Lifetime
 from greenai_core.wording import KINDS, point
 
 SPECIAL = str.maketrans(
-    {sign: f"\\{sign}" for sign in "&%$#_{}"} | {"µ": r"\textmu{}", "±": r"$\pm$", "~": r"\textasciitilde{}"}
+    {sign: f"\\{sign}" for sign in "&%$#_{}"}
+    | {"µ": r"\textmu{}", "±": r"$\pm$"}
+    | {"~": r"\textasciitilde{}", "^": r"\textasciicircum{}", "\\": r"\textbackslash{}"}
 )
 """What LaTeX would take for something else than text."""
 
@@ -28,10 +32,10 @@ def table(points: pd.DataFrame, figures: Sequence[str], measured_on: str) -> str
     Args:
         points: those of `greenai_core.analysis.explore.View.front`, in the order in which they are to stand.
         figures: which figures to show, in this order.
-        measured_on: the machine, for the footnote.
+        measured_on: the machines, for the footnote.
     """
     frame, headings = tables.points(points, figures)
-    titles = ["Recipe", "Seeds", *(headings[name].heading for name in figures)]
+    titles = ["Recipe", "Seeds", *(f"{headings[name].heading}{_served(points, name)}" for name in figures)]
     recipes = [point(row) for row in points.to_dict("records")]
     rows = [
         [recipe.translate(SPECIAL), str(seeds), *(_cell(frame, headings[name], name, place) for name in figures)]
@@ -71,5 +75,10 @@ def _energies(points: pd.DataFrame, figures: Sequence[str]) -> str:
         column = figure(name).kind_column
         if column:
             kinds = points.loc[points[name].notna(), column].dropna().unique()
-            said += [f" {figure(name).title}: {kind}, {KINDS[kind]}." for kind in kinds]
+            said += [f" {figure(name).title}{_served(points, name)}: {kind}, {KINDS[kind]}." for kind in kinds]
     return "".join(said).translate(SPECIAL)
+
+
+def _served(points: pd.DataFrame, name: str) -> str:
+    """Say of how many predictions a lifetime is, and how they are served; nothing of other figures."""
+    return f", {Lifetime(*points[list(TERMS)].iloc[0]).served_so}" if name == LIFETIME.column else ""

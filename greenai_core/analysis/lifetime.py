@@ -14,10 +14,11 @@ import numpy as np
 import pandas as pd
 
 from greenai_core import units
-from greenai_core.analysis import pareto
-from greenai_core.analysis.break_even import count
+from greenai_core.analysis import baseline, replicates
+from greenai_core.analysis.break_even import Costs, count
+from greenai_core.analysis.choice import Limits, judged_by
 from greenai_core.analysis.figures import LIFETIME, Figure
-from greenai_core.analysis.pareto import CHOSEN_BY, POINT, Front
+from greenai_core.analysis.pareto import CHOSEN_BY, POINT, Front, front_mask, groups
 from greenai_core.analysis.recost import Assumptions
 from greenai_core.errors import BadInput
 from greenai_core.record import least_sure
@@ -29,8 +30,8 @@ SERVING: dict[str, str] = {"In batches": "energy_per_sample_j", "One by one": "e
 
 MAKING = "energy_train_j"
 COLUMN = LIFETIME.column
-KEYS = ("quality_key", "training_key", "inference_key", "energy_train_kind", "energy_inference_kind")
-"""What must be equal where lifetime energies are ranked: both parts of the sum, and what they were obtained by."""
+TOLD = (CHOSEN_BY, "accuracy", "f1_macro", "size_bytes", "latency_ms", MAKING, *SERVING.values())
+"""The figures of a recipe: what it is ranked by, what people filter by, and what they limit."""
 
 USUAL = 10.0**6
 """Predictions over a model's life where nobody said how many."""
@@ -61,9 +62,18 @@ class Lifetime:
             raise BadInput(f"serving: {self.serving!r} is unknown; known: {', '.join(SERVING)}.")
 
     @property
+    def served_so(self) -> str:
+        """So many predictions, and how they are served: ``1 million predictions in batches``."""
+        return f"{count(self.predictions)} predictions {self.serving.lower()}"
+
+    @property
     def figure(self) -> Figure:
         """How it is called and shown."""
-        return replace(LIFETIME, title=f"{LIFETIME.title}, {count(self.predictions)} predictions")
+        return replace(LIFETIME, title=f"{LIFETIME.title}, {self.served_so}")
+
+    def of(self, table: pd.DataFrame) -> pd.Series:
+        """Return the joules over the life of each run, or recipe, of a table; NaN where a part is unknown."""
+        return table[MAKING] + self.predictions * table[SERVING[self.serving]]
 
     def served(self, runs: pd.DataFrame) -> pd.DataFrame:
         """Return runs with the columns `lifetime_j`, `lifetime_key` and `lifetime_kind`, missing where a part is.
@@ -73,72 +83,68 @@ class Lifetime:
         Args:
             runs: as of `greenai_core.store.records.table`.
         """
-        lifetime = runs[MAKING] + self.predictions * runs[SERVING[self.serving]]
         of_run, known = pd.factorize(pd.MultiIndex.from_frame(runs[[*_PARTS]]))
         told = pd.DataFrame([_together(parts) for parts in known], columns=["lifetime_key", "lifetime_kind"])
         both = told.astype(object).iloc[of_run].set_axis(runs.index)
-        return runs.assign(**{COLUMN: lifetime, **{name: both[name] for name in both}})
+        return runs.assign(**{COLUMN: self.of(runs), **{name: both[name] for name in both}})
 
     def fronts(self, table: pd.DataFrame) -> list[Front]:
-        """Group runs, or points, that agree in `KEYS`; find the front of validation accuracy and lifetime energy.
+        """Group runs, or points, that may be ranked by both parts; find the front of validation accuracy and lifetime.
 
         Args:
             table: as of `greenai_core.store.records.table`, or as of `points`.
 
         Returns:
-            Groups in the order of `greenai_core.analysis.pareto.fronts`; their tables have a further column
+            Groups in the order of `greenai_core.analysis.pareto.groups`; their tables have a further column
             `lifetime_j`. Rows of which one part is unknown are in none.
         """
-        groups = pareto.fronts(table, [CHOSEN_BY, MAKING, SERVING[self.serving]])
-        return [self._ranked(group) for group in groups]
+        return [self._front(keys, rows) for keys, rows in groups(table, _ranked_by(self.serving))]
 
-    def _ranked(self, group: Front) -> Front:
-        table = group.table.assign(
-            **{COLUMN: group.table[MAKING] + self.predictions * group.table[SERVING[self.serving]]}
-        )
-        mask = pareto.front_mask(table[[CHOSEN_BY, COLUMN]].to_numpy(float), [True, False])
-        return replace(group, objectives=(CHOSEN_BY, COLUMN), table=table, mask=mask)
+    def _front(self, keys: dict[str, str], rows: pd.DataFrame) -> Front:
+        ranked = rows.assign(**{COLUMN: self.of(rows)})
+        mask = front_mask(ranked[[CHOSEN_BY, COLUMN]].to_numpy(float), [True, False])
+        return Front(keys, (CHOSEN_BY, COLUMN), ranked, mask)
 
 
-def pick(front: Front, within: float = POINT) -> str:
-    """Return the run_id of the least lifetime energy within `within` of the best validation accuracy of a front."""
-    near = front.table[CHOSEN_BY] >= front.table[CHOSEN_BY].max() - within
-    return str(front.table.loc[front.table.loc[near, COLUMN].idxmin(), "run_id"])
+def pick(front: Front, limits: Limits, within: float = POINT) -> str | None:
+    """Return the run_id of the least lifetime energy of those rows of a front that are accurate enough.
+
+    Args:
+        front: of `Lifetime.fronts`.
+        limits: what the row must keep; those that do not, or of which that is unknown, count nowhere.
+        within: how far below the best validation accuracy it may be.
+
+    Returns:
+        None where no row keeps the limits.
+    """
+    judged = judged_by(front, limits)
+    feasible = judged[limits.kept(judged)]
+    if feasible.empty:
+        return None
+    near = feasible[feasible[CHOSEN_BY] >= feasible[CHOSEN_BY].max() - within]
+    return str(near.loc[near[COLUMN].idxmin(), "run_id"])
 
 
 def points(runs: pd.DataFrame, serving: str = "In batches") -> pd.DataFrame:
-    """Return one row per recipe: the means over its replicates, with their standard errors.
+    """Return one row per recipe and group of comparable runs.
 
     Args:
         runs: as of `greenai_core.store.records.table`.
         serving: one of `SERVING`.
 
     Returns:
-        The columns of `runs`, of the replicate that is most accurate on validation, but accuracies and the two energies
-        are means. Further: `runs`, how many replicates; `train_se_j`, `per_sample_se_j`, `covariance_j2` as in `Costs`,
-        missing where there is one replicate; `baseline`, the replicate_key of the dense recipe that has
-        a run of the same model and seed, else of the most accurate dense one; missing for dense recipes and where there
-        is none.
+        The columns of `greenai_core.analysis.replicates.points` of `TOLD`; further `costs`, the
+        `greenai_core.analysis.break_even.Costs` of its seeds, and `baseline`, a replicate_key: that of
+        `greenai_core.analysis.baseline`, else that of the most accurate dense recipe; missing for dense recipes and
+        where there is none.
     """
-    cost = SERVING[serving]
-    ranked = runs["status"] == "succeeded"
-    needed = runs.loc[ranked, [CHOSEN_BY, MAKING, cost, *KEYS, "accuracy", *_TELLING]].assign(
-        row=np.flatnonzero(ranked)
-    )
-    known = needed.dropna(subset=[CHOSEN_BY, MAKING, cost, *KEYS])
-    group = known.groupby(list(KEYS), sort=False).ngroup()
-    which = known.groupby([group, "replicate_key"], sort=False).ngroup().to_numpy()
-    size = np.bincount(which)
-    means = {name: _sums(known[name], which) / size for name in (CHOSEN_BY, "accuracy", MAKING, cost)}
-    train, sample = (known[name].to_numpy(float) - means[name][which] for name in (MAKING, cost))
-    with np.errstate(invalid="ignore"):  # one replicate: 0 / 0, which is unknown
-        products = [_sums(product, which) / (size * (size - 1)) for product in (train**2, sample**2, train * sample)]
-    spread = {"train_se_j": np.sqrt(products[0]), "per_sample_se_j": np.sqrt(products[1]), "covariance_j2": products[2]}
-    best_first = known[[*_TELLING, CHOSEN_BY, "row"]].assign(group=group, point=which)
-    best_first = best_first.sort_values(CHOSEN_BY, ascending=False, kind="stable")
-    best = best_first.drop_duplicates("point").sort_values("point", ignore_index=True)
-    chosen = runs.iloc[best["row"]].reset_index(drop=True)
-    return chosen.assign(**means, runs=size, **spread, baseline=_baselines(best, best_first))
+    found = [_gathered(rows, SERVING[serving]) for _, rows in groups(runs, _ranked_by(serving))]
+    return pd.concat(found or [_gathered(runs.iloc[:0], SERVING[serving])], ignore_index=True)
+
+
+def alike(recipes: pd.DataFrame, front: Front) -> pd.DataFrame:
+    """Return those of the recipes that compare with the ones of a front."""
+    return recipes[(recipes[list(front.keys)] == pd.Series(front.keys)).all(axis=1)]
 
 
 def scale(assumptions: Assumptions) -> Scale:
@@ -154,10 +160,24 @@ def scale(assumptions: Assumptions) -> Scale:
     return (units.ENERGY, assumptions.pue) if grid is None else (units.CARBON, grid.grams(assumptions.pue))
 
 
-_TELLING = ["replicate_key", "technique", "network", "seed"]
+def terms(lifetime: Lifetime, assumptions: Assumptions) -> str:
+    """Write what lifetimes hold for: ``1 million predictions in batches, PUE 1.5, 56 g CO2e per kWh (FRA)``.
+
+    Raises:
+        BadInput: as of `scale`.
+    """
+    grid = assumptions.intensity()
+    building = f", PUE {assumptions.pue:g}" if assumptions.pue != 1 else ""
+    carbon = f", {grid.g_per_kwh:g} g CO2e per kWh ({grid.country or grid.source})" if grid else ""
+    return f"{lifetime.served_so}{building}{carbon}"
 
 
 _PARTS = ("training_key", "inference_key", "energy_train_kind", "energy_inference_kind")
+"""What must be equal where lifetime energies are ranked: where both parts compare, and how they were obtained."""
+
+
+def _ranked_by(serving: str) -> list[str]:
+    return [CHOSEN_BY, MAKING, SERVING[serving]]
 
 
 def _together(parts: tuple[Any, ...]) -> tuple[str | None, str | None]:
@@ -167,15 +187,18 @@ def _together(parts: tuple[Any, ...]) -> tuple[str | None, str | None]:
     return digest(list(parts)), least_sure([str(kind) for kind in parts[2:]])
 
 
-def _sums(values: Any, which: np.ndarray) -> np.ndarray:
-    return np.bincount(which, weights=np.asarray(values, dtype=float))
+def _gathered(runs: pd.DataFrame, cost: str) -> pd.DataFrame:
+    """Return the points of comparable runs."""
+    found = replicates.points(runs, TOLD)
+    dense, own = found["technique"] == "dense", baseline.of(found)
+    most_accurate = next(iter(found[dense].nlargest(1, CHOSEN_BY)["replicate_key"]), None)
+    return found.assign(
+        costs=_costs(replicates.by_seed(runs, [MAKING, cost])), baseline=own.where(own.notna() | dense, most_accurate)
+    )
 
 
-def _baselines(recipes: pd.DataFrame, best_first: pd.DataFrame) -> pd.Series:
-    """Return the `baseline` of each recipe; `best_first` are their runs, the most accurate first."""
-    dense = best_first[best_first["technique"] == "dense"].rename(columns={"replicate_key": "baseline"})
-    alike = ["group", "network", "seed"]
-    same = best_first[[*alike, "point"]].merge(dense.drop_duplicates(alike)[[*alike, "baseline"]], on=alike)
-    found = recipes["point"].map(same.drop_duplicates("point").set_index("point")["baseline"]).astype(object)
-    best = recipes["group"].map(dense.drop_duplicates("group").set_index("group")["baseline"])
-    return found.fillna(best).where(recipes["technique"] != "dense")
+def _costs(by_seed: pd.DataFrame) -> list[Costs]:
+    """Return the costs of each point, from those of its seeds."""
+    seeds = list(zip(by_seed.index.get_level_values(1), *(by_seed[name] for name in by_seed), strict=True))
+    ends = np.cumsum(np.bincount(by_seed.index.get_level_values(0))).tolist()
+    return [Costs(tuple(seeds[start:end])) for start, end in zip([0, *ends], ends, strict=False)]

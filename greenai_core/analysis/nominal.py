@@ -40,7 +40,7 @@ class Promise:
 
 @dataclass(frozen=True)
 class Declared:
-    """What a technique's class says of itself: `details` are the sentences of its docstring below the first."""
+    """What a technique's class says of itself: `details` are the sentences below the first, when it pays last."""
 
     title: str
     details: tuple[str, ...]
@@ -81,6 +81,11 @@ def says(stage: str, about: re.Pattern[str], how: re.Pattern[str] | None = None)
     return f"{declared.title}: \u201c{chosen}\u201d" if declared and chosen else ""
 
 
+def sentences(text: str) -> tuple[str, ...]:
+    """Return the sentences of a text of any number of lines, each on one."""
+    return tuple(re.split(r"(?<=[.!?])\s+(?=[A-Z0-9])", re.sub(r"\s+", " ", text)))
+
+
 @cache
 def of(stage: str) -> Declared | None:
     """Return what the technique of that name declares; None where there is none of that name any more."""
@@ -94,7 +99,7 @@ def of(stage: str) -> Declared | None:
     pattern = _PATTERN.search(first)
     return Declared(
         title=described["title"],
-        details=tuple(re.split(r"(?<=[.!?])\s+(?=[A-Z0-9])", re.sub(r"\s+", " ", described["details"]))),
+        details=sentences(f"{described['details']} Pays {described['pays']}"),
         bits=int(bits[1] or bits[2]) if bits else None,
         kept=int(pattern[1]) / int(pattern[2]) if pattern else None,
         masks="dense" in cls.takes,

@@ -13,7 +13,8 @@ import moocore
 import numpy as np
 import pandas as pd
 
-from greenai_core.analysis.figures import Figure, figure
+from greenai_core.analysis import grids
+from greenai_core.analysis.figures import GRID, Figure, figure
 from greenai_core.spec import digest
 
 POINT = 0.01
@@ -123,8 +124,8 @@ def groups(
     Raises:
         BadInput: an objective is unknown.
     """
-    columns = _key_columns([figure(name) for name in objectives])
-    complete = _candidates(table, dataset).dropna(subset=[*objectives, *columns])
+    columns = _conditions(objectives)
+    complete = _candidates(table, columns, dataset).dropna(subset=[*objectives, *columns])
     if complete.empty:
         return []
     found = [
@@ -149,28 +150,31 @@ def fronts(table: pd.DataFrame, objectives: Sequence[str], dataset: str | None =
 
 def lacking(table: pd.DataFrame, objectives: Sequence[str], dataset: str | None = None) -> pd.DataFrame:
     """Return the succeeded runs that are in no group because an objective or its key is unknown."""
-    columns = [*objectives, *_key_columns([figure(name) for name in objectives])]
-    runs = _candidates(table, dataset)
-    return runs[runs[columns].isna().any(axis=1)]
+    columns = _conditions(objectives)
+    runs = _candidates(table, columns, dataset)
+    return runs[runs[[*objectives, *columns]].isna().any(axis=1)]
 
 
 def most_accurate(points: pd.DataFrame) -> Pick | None:
-    """Return the recipe that is most accurate on validation, None where there is none.
+    """Return the recipe that is most accurate on validation, None where that is known of none.
 
     `points` are comparable, as of `greenai_core.analysis.replicates.points`, with both accuracies.
     """
-    return None if points.empty else _pick(points.loc[points[CHOSEN_BY].idxmax()], figure(CHOSEN_BY), points)
+    judged = points.dropna(subset=[CHOSEN_BY])
+    return None if judged.empty else _pick(judged.loc[judged[CHOSEN_BY].idxmax()], figure(CHOSEN_BY), judged)
 
 
 def cheapest(points: pd.DataFrame, cost: str, within: float = POINT) -> Pick | None:
     """Return the recipe of least `cost` among those within `within` of the best validation accuracy.
 
-    `points` are comparable, as of `greenai_core.analysis.replicates.points`, with both accuracies and the cost.
+    `points` are comparable, as of `greenai_core.analysis.replicates.points`, with both accuracies and the cost. None
+    where the validation accuracy is known of none.
     """
-    if points.empty:
+    judged = points.dropna(subset=[CHOSEN_BY])
+    if judged.empty:
         return None
-    wanted, near = figure(cost), points[points[CHOSEN_BY] >= points[CHOSEN_BY].max() - within]
-    return _pick(near.loc[near[cost].idxmax() if wanted.maximize else near[cost].idxmin()], wanted, points)
+    wanted, near = figure(cost), judged[judged[CHOSEN_BY] >= judged[CHOSEN_BY].max() - within]
+    return _pick(near.loc[near[cost].idxmax() if wanted.maximize else near[cost].idxmin()], wanted, judged)
 
 
 def _pick(chosen: pd.Series, wanted: Figure, compared: pd.DataFrame) -> Pick:
@@ -192,14 +196,15 @@ def _own(rows: pd.DataFrame) -> int:
     return int((rows["origin"] == "own").sum())
 
 
-def _candidates(table: pd.DataFrame, dataset: str | None) -> pd.DataFrame:
+def _candidates(table: pd.DataFrame, columns: Sequence[str], dataset: str | None) -> pd.DataFrame:
+    """Return the succeeded runs with what they may have to agree in: grids are told only where they count."""
     chosen = table["status"] == "succeeded"
     if dataset is not None:
         chosen &= table["dataset"] == dataset
-    return table[chosen]
+    found = table[chosen]
+    return found.assign(**{GRID: grids.per_kwh(found)}) if GRID in columns else found
 
 
-def _key_columns(objectives: Sequence[Figure]) -> list[str]:
-    keys = {f"{objective.key}_key" for objective in objectives if objective.key}
-    kinds = {objective.kind_column for objective in objectives if objective.kind_column}
-    return sorted(keys) + sorted(kinds)
+def _conditions(objectives: Sequence[str]) -> list[str]:
+    """Return the columns that must be equal where runs are ranked by `objectives`, each once."""
+    return list(dict.fromkeys(column for name in objectives for column in figure(name).conditions))

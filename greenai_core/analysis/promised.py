@@ -1,8 +1,7 @@
 """What techniques promise by their parameters, beside what was measured: each point against its dense baseline.
 
-The baseline of a point is the dense network of the same model (its parameters included) and data set, measured under
-the same conditions; of several dense recipes the one with most seeds, then the most accurate. Every figure is a ratio,
-baseline over point: so many times smaller, faster or cheaper. Files are zipped with DEFLATE (RFC 1951,
+The baseline of a point is that of `greenai_core.analysis.baseline`, among what was timed alike. Every figure is a
+ratio, baseline over point: so many times smaller, faster or cheaper. Files are zipped with DEFLATE (RFC 1951,
 https://www.rfc-editor.org/rfc/rfc1951) at its highest level, as an archive or a web server would.
 """
 
@@ -15,7 +14,7 @@ from typing import Any
 
 import pandas as pd
 
-from greenai_core.analysis import nominal
+from greenai_core.analysis import baseline, nominal
 from greenai_core.analysis.figures import sign
 from greenai_core.analysis.pareto import CHOSEN_BY
 from greenai_core.analysis.pareto import groups as comparable
@@ -72,16 +71,19 @@ def against_dense(keys: Mapping[str, str], runs: pd.DataFrame, stored: pd.DataFr
     alike = (stored["status"] == "succeeded") & stored["dataset"].isin(runs["dataset"].unique())
     for column, value in keys.items():
         alike &= stored[column] == value
-    alike &= (stored["technique"] == "dense") | stored["replicate_key"].isin(runs["replicate_key"])
     pool = stored[alike].dropna(subset=list(NEEDED))
+    pool = baseline.beside(pool, pool["replicate_key"].isin(runs["replicate_key"]))
     every = _promising(points(pool, TOLD), specs)
-    dense = every[every["technique"] == "dense"].sort_values(["seeds", CHOSEN_BY], ascending=False, kind="stable")
+    every["baseline"] = baseline.of(every)
     others = every[every["technique"] != "dense"]
     shown = others[others["replicate_key"].isin(runs["replicate_key"])]
-    for rows, theirs, ours, end in ((dense, "model_key", "model_key", DENSE), (others, "made_by", "made_from", BEFORE)):
+    for rows, theirs, ours, end in (
+        (every, "replicate_key", "baseline", DENSE),
+        (others, "made_by", "made_from", BEFORE),
+    ):
         found = rows.drop_duplicates(theirs).set_index(theirs)[[*TOLD, "run_id"]].add_suffix(end)
         shown = shown.merge(found, left_on=ours, right_index=True, how="left")
-    ordered = shown.drop(columns=["model_key", "made_by", "made_from"])
+    ordered = shown.drop(columns=["baseline", "made_by", "made_from"])
     return ordered.sort_values(["promised", "what", "run_id"], ascending=[False, True, True], ignore_index=True)
 
 
@@ -162,7 +164,7 @@ def table(rows: pd.DataFrame, why: pd.DataFrame) -> pd.DataFrame:
 
 
 def _promising(rows: pd.DataFrame, specs: Specs) -> pd.DataFrame:
-    """Add to points what they promise, and texts that say which model one is of, how it was made, and from what."""
+    """Add to points what they promise, and texts that say how one was made, and from what."""
     found = specs(rows["run_id"])
     rows = rows[rows["run_id"].isin(found.keys())].reset_index(drop=True)
     told = [found[run_id] for run_id in rows["run_id"]]
@@ -174,7 +176,6 @@ def _promising(rows: pd.DataFrame, specs: Specs) -> pd.DataFrame:
         promised=pd.Series(map(nominal.times, promised), dtype=float),
         what=[" + ".join(names) or technique for names, technique in named],
         stage=[names[-1] if names else technique for names, technique in named],
-        model_key=[_text(spec, ()) for spec in told],
         made_by=[_text(spec, spec["recipe"]) for spec in told],
         made_from=[_text(spec, _before(spec["recipe"], each)) for spec, each in zip(told, promised, strict=True)],
     )

@@ -10,9 +10,9 @@ same assumptions, and with no stored one.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
 
 from greenai_core import units
 from greenai_core.analysis.figures import sign
@@ -20,9 +20,6 @@ from greenai_core.energy.carbon import Intensity, countries, country_intensity
 from greenai_core.errors import BadInput
 from greenai_core.record import EnergyKind, InferenceMeasurement, Record, least_sure, with_teachers
 from greenai_core.units import Quantity
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 MANY = 1_000_000
 """Predictions whose carbon is told: that of one is too small a number to be grasped."""
@@ -175,16 +172,6 @@ def recost(record: Record, assumptions: Assumptions) -> Recosted:
         assumed=(*_watts(record, assumptions, train, predict), _building(pue), _grid(grid), ALONE),
         notes={**no_grid, **reasons},
     )
-
-
-def recost_table(records: Iterable[Record], assumptions: Assumptions) -> pd.DataFrame:
-    """Return one row per record with the fields of `Recosted`, all under the same assumptions.
-
-    So that rows compare with each other wherever their records' keys are equal.
-    """
-    import pandas as pd
-
-    return pd.DataFrame([asdict(recost(record, assumptions)) for record in records])
 
 
 def watts_assumed(record: Record) -> float | None:

@@ -13,6 +13,7 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
+from pandas.api.typing import DataFrameGroupBy
 
 from greenai_core import units
 from greenai_core.analysis.figures import Figure, figure
@@ -97,15 +98,28 @@ def points(runs: pd.DataFrame, figures: Sequence[str]) -> pd.DataFrame:
     return pd.DataFrame(parts)
 
 
+def by_seed(runs: pd.DataFrame, figures: Sequence[str]) -> pd.DataFrame:
+    """Return what each seed of each point tells: the mean over its runs, so that a seed that was run again counts once.
+
+    Args:
+        runs: as for `points`, all comparable in the figures.
+        figures: names of figures.
+
+    Returns:
+        The figures, in their own units; the index is (row of the point in `points`, seed), in that order.
+    """
+    return _repeated(runs[list(figures)], pd.factorize(runs["replicate_key"])[0], runs["seed"]).mean()
+
+
 def _summary(runs: pd.DataFrame, wanted: Figure, point: Whole, alike: npt.NDArray[np.bool_]) -> dict[str, Floats]:
     """Return the columns of one figure; unknown for the points whose runs are not `alike`."""
     name = wanted.column
     known = pd.DataFrame({"value": runs[name].to_numpy(float), "square": _readings(runs, name) ** 2})
     known.loc[~alike[point]] = np.nan
-    repeated = known.groupby([point, runs["seed"].to_numpy()])
+    repeated = _repeated(known, point, runs["seed"])
     half = np.sqrt(repeated["square"].sum(skipna=False)) / repeated.size()
-    by_seed = pd.DataFrame({"value": repeated["value"].mean(), "half": half})
-    over = by_seed.groupby(level=0)
+    of_seeds = pd.DataFrame({"value": repeated["value"].mean(), "half": half})
+    over = of_seeds.groupby(level=0)
     count = over["value"].count().to_numpy()
     mean, sd, read = (column.to_numpy() for column in (over["value"].mean(), over["value"].std(), over["half"].mean()))
     width = np.where(count > 1, quantile(count - 1.0) * sd / np.sqrt(np.maximum(count, 1)), read)
@@ -117,6 +131,11 @@ def _summary(runs: pd.DataFrame, wanted: Figure, point: Whole, alike: npt.NDArra
         f"{name}_sd": sd,
         f"{name}_seeds": count,
     }
+
+
+def _repeated(values: pd.DataFrame, point: Whole, seed: pd.Series) -> DataFrameGroupBy:
+    """Group rows of runs by point and seed: what is several times there is one seed that was run again."""
+    return values.groupby([point, seed.to_numpy()])
 
 
 def quantile(degrees: Floats, tail: float = (1 - LEVEL) / 2) -> Floats:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from dataclasses import dataclass, replace
 from itertools import combinations
 
@@ -11,7 +10,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from greenai_core.analysis.comparable import Mask, comparables
-from greenai_core.analysis.explore import COSTS, Filters, Gathered, View, view
+from greenai_core.analysis.explore import COSTS, Filters, Gathered, View, has_place, view
 from greenai_core.analysis.figures import Figure, figure
 from greenai_core.analysis.pareto import front_mask, lacking
 from greenai_core.analysis.thinning import MOST, thin
@@ -77,7 +76,8 @@ def gather(table: pd.DataFrame, filters: Filters, third: str) -> Gathered:
     """
     runs = filters.rows(table)
     objectives = (*filters.objectives, COSTS[third])
-    return Gathered(tuple(comparables(runs, objectives, filters.dataset)), runs.iloc[:0])
+    drawable = runs[has_place(runs, *objectives[1:])]
+    return Gathered(tuple(comparables(drawable, objectives, filters.dataset)), runs.iloc[:0], runs.iloc[:0])
 
 
 def space(gathered: Gathered, flat: View, filters: Filters, third: str, group: str | None = None) -> Space | None:
@@ -92,7 +92,9 @@ def space(gathered: Gathered, flat: View, filters: Filters, third: str, group: s
     """
     drawn = flat.front.keys.items()
     groups = tuple(each for each in gathered.groups if drawn <= each.keys.items())
-    deep = view(Gathered(groups, lacking(flat.runs, [COSTS[third]])), filters, group)
+    placed = has_place(flat.runs, COSTS[third])
+    left = lacking(flat.runs[placed], [COSTS[third]]), flat.runs[~placed]
+    deep = view(Gathered(groups, *left), filters, group)
     if deep is None:
         return None
     table, objectives = deep.front.table, list(flat.front.objectives)
@@ -120,4 +122,4 @@ def shown(found: Space) -> npt.NDArray[np.intp]:
 def _places(values: pd.Series, axis: Figure, accuracy: Figure) -> npt.NDArray[np.float64]:
     """Return where values stand on their axis: costs by their logarithm."""
     drawn = values.to_numpy(float)
-    return drawn if axis is accuracy else np.log10(np.maximum(drawn, sys.float_info.min))
+    return drawn if axis is accuracy else np.log10(drawn)

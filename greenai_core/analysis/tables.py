@@ -12,6 +12,7 @@ from greenai_core.analysis.figures import FIGURES, OBJECTIVES, Figure, sign
 WORDS = {
     "status": "Status",
     "tags": "Tags",
+    "note": "Note",
     "technique": "Technique",
     "network": "Model",
     "dataset": "Data set",
@@ -60,17 +61,18 @@ def shown(runs: pd.DataFrame) -> tuple[pd.DataFrame, dict[str, Column]]:
 
     Returns:
         The table, with the columns of `RUN_COLUMNS` and the kinds, and how each column is headed. Where a run did not
-        succeed, the first column says how each one ended; where a run has tags, the next one holds them.
+        succeed, the first column says how each one ended; where tags or notes stand beside `runs` and one is not
+        empty, the next ones hold them.
     """
     parts: dict[str, pd.Series] = {}
     headings: dict[str, Column] = {}
     telling = [] if (runs["status"] == "succeeded").all() else ["status"]
-    telling += ["tags"] if runs["tags"].any() else []
+    telling += [name for name in ("tags", "note") if name in runs and runs[name].any()]
     for name in (*telling, *RUN_COLUMNS):
         figure = FIGURES.get(name)
         if figure is None:
-            values = pd.to_datetime(runs[name], utc=True, format="ISO8601") if name == "created_at" else runs[name]
-            parts[name], headings[name] = values, Column(WORDS[name])
+            parts[name] = _times(runs[name]) if name == "created_at" else runs[name]
+            headings[name] = Column(WORDS[name])
             continue
         parts[name], headings[name] = _scaled(runs[name], figure)
         if figure.kind_column:
@@ -122,6 +124,11 @@ _POINT_WORDS = {
     "on_front": Column("On the front (%)", "in how many of the draws of its mean nothing beats the point", 0),
     "tied": Column("Tied", "not on the front, but its intervals reach it"),
 }
+
+
+def _times(texts: pd.Series) -> pd.Series:
+    """Return texts as times; what is none is unknown: an older store may hold it, and a table shows what it can."""
+    return pd.to_datetime(texts, utc=True, format="ISO8601", errors="coerce")
 
 
 def _scaled(values: pd.Series, figure: Figure) -> tuple[pd.Series, Column]:

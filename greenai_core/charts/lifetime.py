@@ -1,4 +1,4 @@
-"""Lifetime energy against the number of predictions, and where a model crosses its baseline."""
+"""Lifetime energy against the number of predictions, and where a model breaks even with its baseline."""
 
 from __future__ import annotations
 
@@ -29,10 +29,13 @@ LABELS = 6
 
 
 def lines(shown: Sequence[Contender], *, predictions: float, scale: Scale = (ENERGY, 1.0)) -> go.Figure:
-    """Draw a line per recipe, the one picked bold, and mark where each crosses its baseline, with the 95 % interval.
+    """Draw a line per recipe, the one picked bold, and mark its break-even, with the 95 % interval.
+
+    That is where the lines of a recipe and of its baseline cross, if both are means over the same seeds; where they are
+    not, it is of the seeds in common, and marked on the line of the recipe.
 
     Args:
-        shown: what to draw, at most `LINES`; a crossing is marked where the baseline is drawn, too.
+        shown: what to draw, at most `LINES`; a break-even is marked where the baseline is drawn, too.
         predictions: where an upright line stands.
         scale: what to show the lifetimes in.
 
@@ -103,20 +106,21 @@ def describe(shown: Sequence[Contender], *, predictions: float, scale: Scale = (
     kind = "energy" if quantity is ENERGY else "carbon"
     at = ", ".join(f"{one.name} {quantity.text(one.costs.at(predictions) * per_joule)}" for one in shown)
     crossings = "".join(
-        f" {one.name} crosses {one.baseline} at {count(one.break_even.predictions or 0.0)} predictions, after which it "
-        f"is the {'cheaper' if one.break_even.verdict == 'from' else 'dearer'} one."
+        f" {one.name} breaks even with {one.baseline} at {count(one.break_even.predictions or 0.0)} predictions, after "
+        f"which it is the {'cheaper' if one.break_even.verdict == 'from' else 'dearer'} one."
         for one in crossing(shown)
         if one.break_even
     )
+    told = crossings or " None breaks even with its baseline here."
     return (
         f"Lines of lifetime {kind} against the number of predictions, {count(LEAST)} to {count(MOST)}, both "
-        f"logarithmic. For {count(predictions)} predictions: {at}.{crossings or ' No line crosses its baseline.'} "
+        f"logarithmic. For {count(predictions)} predictions: {at}.{told} "
         "The table below holds the same recipes."
     )
 
 
 def crossing(shown: Sequence[Contender]) -> list[Contender]:
-    """Return those whose line crosses that of their baseline within the chart, both drawn; the first crossing first."""
+    """Return those that break even with their baseline within the chart, both drawn; the first to do so first."""
     drawn = {one.name for one in shown}
     found = [
         (one.break_even.predictions, place)
@@ -127,7 +131,7 @@ def crossing(shown: Sequence[Contender]) -> list[Contender]:
 
 
 def _crossing(one: Contender, quantity: Quantity, per_joule: float, size: float) -> dict[str, Any]:
-    """Return the trace of one crossing; an interval that ends beyond the chart is drawn to its edge."""
+    """Return the trace of one break-even; an interval that ends beyond the chart is drawn to its edge."""
     assert one.break_even and one.break_even.predictions
     at = one.break_even.predictions
     value = one.costs.at(at) * per_joule

@@ -36,8 +36,6 @@ def draw(found: Space, *, by: ColourBy, grey: str) -> go.Figure:
     """
     front = found.deep.front
     table = front.table.assign(on=front.mask).iloc[shown(found)]
-    for cost in (found.flat.cost, found.deep.cost):
-        table = table[table[cost.column] > 0]  # a logarithmic axis has no other place
     table = table.sort_values("on", kind="stable")  # the last lines lie on top
     names = sorted(table.loc[table["on"], by].unique())
     colours = _colours(by, names)

@@ -12,6 +12,7 @@ import plotly.graph_objects as go
 from greenai_core.analysis.figures import Figure
 from greenai_core.analysis.space import Space, shown
 from greenai_core.charts.looks import (
+    FRONT_LINE,
     LAYOUT,
     LEGEND_ROW,
     NAMES_IN_A_ROW,
@@ -27,7 +28,7 @@ from greenai_core.wording import number
 
 SOLIDS = ("circle", "diamond", "square")
 """Shapes that plotly draws in space both filled and hollow; more families share them, and are told by their colours."""
-FADED, SMALL, LARGE = 0.5, 4, 8
+FADED, SMALL, MIDDLE, LARGE = 0.5, 4, 6, 8
 HEIGHT = 560
 FLOOR = 0.05
 """So far below the worst point, as a share of the range of accuracies, the stems of the front end."""
@@ -40,9 +41,10 @@ BOX = {"x": 1.3, "y": 1.3, "z": 0.8}
 def draw(found: Space, *, by: ColourBy, grey: str) -> go.Figure:
     """Draw accuracy, upright, against two costs, all costs logarithmic, seen from the side that nothing beats.
 
-    Points of the front are large and stand on stems; those tied with it are small, the others faded as well. Of very
-    many dominated points as many are drawn as `greenai_core.analysis.space.shown` keeps. A point of one seed is hollow.
-    The legend names what is on the front; the others tell their names when they are pointed at.
+    Points of the front are large and stand on stems; those tied with it are of middle size, the others small and faded.
+    Of very many dominated points as many are drawn as `greenai_core.analysis.space.shown` keeps. A point of one seed is
+    hollow. The legend names what is on the front, and the size of what is tied with it; the others tell their names
+    when they are pointed at.
 
     Args:
         found: what to draw.
@@ -58,7 +60,7 @@ def draw(found: Space, *, by: ColourBy, grey: str) -> go.Figure:
     drawn = go.Figure()
     groups = (
         (table[~table["on"] & ~table["tied"]], {"size": SMALL, "opacity": FADED}),
-        (table[~table["on"] & table["tied"]], {"size": SMALL}),
+        (table[~table["on"] & table["tied"]], {"size": MIDDLE}),
         (table[table["on"]], {"size": LARGE}),
     )
     seen = looks(by, front.table[by].unique())
@@ -78,6 +80,9 @@ def draw(found: Space, *, by: ColourBy, grey: str) -> go.Figure:
         if name in named_ones:
             dummy = {"color": colour, "symbol": shape, "size": LARGE}
             drawn.add_scatter3d(x=[None], y=[None], z=[None], mode="markers", name=name, legendgroup=name, marker=dummy)
+    if table["tied"].any():
+        dummy = {"color": FRONT_LINE, "symbol": "circle", "size": MIDDLE}
+        drawn.add_scatter3d(x=[None], y=[None], z=[None], mode="markers", name="Tied", marker=dummy)
     drawn.add_scatter3d(**_stems(table[table["on"]], table, found, units), line={"color": grey, "width": 2})
     first, accuracy, third = found.axes
     return drawn.update_layout(

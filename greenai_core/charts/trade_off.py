@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Mapping
 from typing import Any
 
@@ -38,8 +37,9 @@ def draw(
 ) -> go.Figure:
     """Draw accuracy against cost: dominated points faded, the front rimmed and joined by steps.
 
-    A point of one seed is open. On the front, and where it is tied with it, a point has its 95 % intervals as bars. Of
-    very many dominated points as many are drawn as `greenai_core.analysis.thinning` keeps.
+    A point of one seed is open. On the front, and where it is tied with it, a point has its 95 % intervals as bars;
+    tied points have a thin ring as well. Of very many dominated points as many are drawn as
+    `greenai_core.analysis.thinning` keeps.
 
     Args:
         view: what to draw.
@@ -57,7 +57,8 @@ def draw(
     seen = looks(by, view.front.table[by].unique())
     trace = go.Scattergl if len(table) > MANY_POINTS else go.Scatter
     beaten = table[~table["run_id"].isin(front["run_id"])]
-    drawn.add_scatter(**_bars(pd.concat([front, beaten[beaten["tied"]]]), view, unit.size))
+    tied = beaten[beaten["tied"]]
+    drawn.add_scatter(**_bars(pd.concat([front, tied]), view, unit.size))
     for name, look in seen.items():
         rows = beaten[beaten[by] == name]
         drawn.add_trace(
@@ -86,15 +87,16 @@ def draw(
         )
         drawn.add_scatter(x=[None], y=[None], mode="markers", name=name, legendgroup=name, marker={**look, "size": 10})
     picked = table[table["run_id"] == pick]
-    if not picked.empty:
-        drawn.add_scatter(
-            x=picked[view.cost.column] / unit.size,
-            y=picked[view.accuracy.column] * 100,
-            mode="markers",
-            name="Recommended",
-            hoverinfo="skip",
-            marker={"symbol": "circle-open", "size": 2 * LARGE, "color": FRONT_LINE, "line": {"width": 3}},
-        )
+    for rows, name, size, width in ((tied, "Tied", 2 * SMALL, 1), (picked, "Recommended", 2 * LARGE, 3)):
+        if not rows.empty:
+            drawn.add_scatter(
+                x=rows[view.cost.column] / unit.size,
+                y=rows[view.accuracy.column] * 100,
+                mode="markers",
+                name=name,
+                hoverinfo="skip",
+                marker={"symbol": "circle-open", "size": size, "color": FRONT_LINE, "line": {"width": width}},
+            )
     if published is not None and not published.empty:
         drawn.add_scatter(
             x=published[view.cost.column] / unit.size,
@@ -124,8 +126,8 @@ def draw(
 def shown(view: View) -> np.ndarray:
     """Return which rows of the view's table are drawn: all, or where they are very many so many that none is missed."""
     table = view.front.table
-    costs = np.log10(np.maximum(table[view.cost.column].to_numpy(float), sys.float_info.min))
-    return thin(costs, table[view.accuracy.column].to_numpy(float), view.front.mask)
+    costs, accuracies = (table[axis.column].to_numpy(float) for axis in (view.cost, view.accuracy))
+    return thin(np.log10(costs), accuracies, view.front.mask)
 
 
 def describe(view: View) -> str:

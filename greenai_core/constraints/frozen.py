@@ -21,7 +21,7 @@ class Frozen(Constraint):
     """Parameters that training leaves as they are, and the statistics of their layers; the tensors hold nothing.
 
     No gradient is computed for them, so the work of a backward pass through the first layers is saved. A stage that
-    is no training, such as pruning, may still change them.
+    is no training, such as pruning, may still change them; what it puts in a layer's place is frozen in its stead.
     """
 
     kind: ClassVar[str] = "frozen"
@@ -39,27 +39,33 @@ def first(model: nn.Module, count: int) -> Frozen:
     return Frozen({name: torch.ones((), dtype=torch.bool) for name in frozen})
 
 
+def layers(model: nn.Module, constraints: Iterable[Constraint]) -> list[nn.Module]:
+    """Return the layers of `model` whose parameters are frozen: those that were, or what was put in their place."""
+    named = {name for constraint in constraints if isinstance(constraint, Frozen) for name in constraint.by_name}
+    places = tuple(f"{name.rpartition('.')[0]}." for name in named)
+    inside = [layer for name, layer in model.named_modules() if f"{name}.".startswith(places)]
+    return [layer for layer in inside if next(layer.parameters(recurse=False), None) is not None]
+
+
 @contextmanager
 def held(model: nn.Module, constraints: Iterable[Constraint]) -> Iterator[None]:
     """Hold what is frozen while `model` trains: no gradients, and layers that compute as when they are evaluated.
 
-    The latter keeps the statistics of batch normalisation. Everything is as before at the end. A layer that an earlier
-    stage has replaced is not frozen.
+    The latter keeps the statistics of batch normalisation. Everything is as before at the end.
     """
-    named = {name for constraint in constraints if isinstance(constraint, Frozen) for name in constraint.by_name}
-    there = {name: parameter for name, parameter in model.named_parameters() if name in named}
-    parameters = [parameter for parameter in there.values() if parameter.requires_grad]
-    layers = {model.get_submodule(name.rpartition(".")[0]) for name in there}
+    frozen = layers(model, constraints)
+    every = [parameter for layer in frozen for parameter in layer.parameters(recurse=False)]
+    parameters = [parameter for parameter in every if parameter.requires_grad]
     for parameter in parameters:
         parameter.requires_grad_(False)
-    for layer in layers:
+    for layer in frozen:
         layer.eval().train = partial(_stay, layer)  # type: ignore[method-assign]
     try:
         yield
     finally:
         for parameter in parameters:
             parameter.requires_grad_(True)
-        for layer in layers:
+        for layer in frozen:
             del layer.train
 
 

@@ -49,10 +49,12 @@ class Hashed(Shared):
             stored = packing.stored_name(file, name)
             if stored is None:
                 continue
-            weights = torch.from_numpy(np.array(packing.read(file, stored)))
-            if self.holds(name, weights) and packing.pays(4 * int(hashing[-1]), weights.nbytes):
+            there, gates = packing.read(file, stored), packing.gates_of(file, stored)
+            as_in_torch = there.reshape(len(gates), -1)[np.argsort(gates)].reshape(there.shape)
+            weights, (*coefficients, number) = torch.from_numpy(as_in_torch), hashing.tolist()
+            if self.holds(name, weights) and packing.pays(4 * number, weights.nbytes):
                 values = self.values(name, weights).cpu().numpy()
-                packing.as_hashed(file, stored, values, hashing.tolist()[:-1], weights.shape)
+                packing.as_hashed(file, stored, values, coefficients, there.shape, gates)
 
     def saved_bytes(self, model: nn.Module) -> int:
         """Return by how many bytes `pack` makes a file smaller."""
@@ -65,6 +67,8 @@ class Hashed(Shared):
         for name, hashing in self.by_name.items():
             parameter, (*coefficients, values) = model.get_parameter(name), hashing.tolist()
             if self.holds(name, parameter) and packing.pays(4 * values, parameter.nbytes):
-                packing.as_hashed(structure, name, np.zeros(0, np.float32), coefficients, parameter.shape)
+                layer = model.get_submodule(name.rpartition(".")[0])
+                gates = packing.GATES.get(type(layer).__name__, packing.IN_PLACE)
+                packing.as_hashed(structure, name, np.zeros(0, np.float32), coefficients, parameter.shape, gates)
                 saved += parameter.nbytes - 4 * values
         return saved - int(structure.ByteSize()) - unfolded_bytes(model)

@@ -12,7 +12,6 @@ from dataclasses import dataclass
 
 from greenai_core.spec import Spec
 from greenai_core.store.checkpoints import teachers
-from greenai_core.techniques._base import epochs_of
 
 
 @dataclass(frozen=True)
@@ -58,7 +57,7 @@ def _explore(id: str, spec: Spec, below: dict[str, dict[str, Spec]]) -> None:
 def _parts(spec: Spec) -> Iterator[Spec]:
     """Yield the beginnings of a recipe that end with training, and the teachers of its stages."""
     for end, stage in enumerate(spec.recipe, start=1):
-        if epochs_of(stage) and end < len(spec.recipe):
+        if stage.training_epochs and end < len(spec.recipe):
             yield spec.model_copy(update={"recipe": spec.recipe[:end]})
         for teacher in teachers(stage):
             yield teacher.within(spec)

@@ -10,16 +10,15 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Iterator, Mapping
-from datetime import datetime
 from functools import lru_cache
 from typing import Any
 
 from pydantic import ValidationError
 
 from greenai_core.errors import BadInput
-from greenai_core.record import Record, StageRecord, with_teachers
+from greenai_core.record import Record, StageRecord, utc, with_teachers
 from greenai_core.spec import Spec, check, sentence
-from greenai_core.store import headings
+from greenai_core.store import contradictions, headings
 from greenai_core.store.json_stream import no_numbers
 from greenai_core.store.schema import RUN_COLUMNS
 
@@ -70,7 +69,7 @@ def admitted(name: str, number: int, form: Mapping[str, Any], *, table: bool) ->
         spec = _spec(json.dumps(record.spec))
     except BadInput as error:
         raise BadInput(f"{at}: spec: {error}") from None
-    for problem in (*_disagreements(record, spec), *_doubts(record)):
+    for problem in (*_disagreements(record, spec), *_doubts(record), *contradictions.found(record)):
         raise BadInput(f"{at}: {problem}")
     return record
 
@@ -140,9 +139,9 @@ def _doubts(record: Record) -> Iterator[str]:
         yield from _fewer(f"{path}.", stage)
     yield from _miscounted(record)
     try:
-        datetime.fromisoformat(record.created_at)
-    except ValueError:
-        yield f"created_at: {_shortened(record.created_at)!r} is no time in ISO 8601, such as 2026-01-31T12:00:00Z."
+        utc(record.created_at)
+    except BadInput as error:
+        yield str(error)
 
 
 def _outside(name: str, value: float | None) -> Iterator[str]:

@@ -149,14 +149,15 @@ def _storable(
 
     NaN is NULL. What cannot be stored as text (NUL, half of a surrogate pair) is replaced.
     """
-    return statement, _storable_value(parameters)
+    return statement, storable(parameters)
 
 
-def _storable_value(value: Any) -> Any:
+def storable(value: Any) -> Any:
+    """Return a value as the store keeps it, or a list or dict of such values."""
     if isinstance(value, dict):
-        return {name: _storable_value(part) for name, part in value.items()}
+        return {name: storable(part) for name, part in value.items()}
     if isinstance(value, list | tuple):
-        return type(value)(map(_storable_value, value))
+        return type(value)(map(storable, value))
     if isinstance(value, float):
         return None if math.isnan(value) else value
     if isinstance(value, str):

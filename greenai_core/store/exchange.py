@@ -2,30 +2,27 @@
 
 from __future__ import annotations
 
-import csv
 import hashlib
 import io
 import json
 import tempfile
 import time
 import uuid
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
+from functools import partial
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, BinaryIO, NamedTuple
-
-import sqlalchemy as sa
 
 from greenai_core import wording
 from greenai_core.errors import BadInput
 from greenai_core.progress import Progress, Reporter, silent
 from greenai_core.record import Record
-from greenai_core.store import bank, reading, records, revision, underway
+from greenai_core.store import intake, reading, records, remarks
 from greenai_core.store.admission import admitted, no_number
-from greenai_core.store.batches import batches
-from greenai_core.store.database import writing
+from greenai_core.store.intake import Entry
 from greenai_core.store.reading import Format, format_of
+from greenai_core.store.remarks import Remarks
 from greenai_core.store.rows import frame, from_row, to_row
-from greenai_core.store.schema import RUN_COLUMNS, run
 
 if TYPE_CHECKING:
     from greenai_core.jobs.access import Access
@@ -33,32 +30,44 @@ if TYPE_CHECKING:
 TOLD_EVERY_S = 2.0
 """An import says how far it is so often, and nothing if it is over by then."""
 
-_CHECKING = 0.8
-"""The share of an import's time that goes into checking; the rest is storing."""
+_CHECKED = 0.75
+_COMPARED = 0.85
+"""The shares of an import's time after which all records are checked, and compared; then they are stored."""
 
 
 class Imported(NamedTuple):
-    """What came of an import: how many records were stored, and how many were left, since they were known already."""
+    """What came of an import: how many records were stored, and how many were left, since they were known already.
+
+    Of the latter, `differing` are others in the file than here; `example` names the run of one, and a field.
+    """
 
     stored: int
     known: int
+    differing: int = 0
+    example: str = ""
 
 
 def encode(format: Format, origin: records.Origin = "all") -> bytes:
-    """Write every record, newest first: as ``{"records": [...]}``, or as one row each with structures as JSON text."""
+    """Write every record, newest first: as ``{"records": [...]}``, or as one row each with structures as JSON text.
+
+    Beside each stand the tags and the note of its run: in JSON a list and a text (null: none), else two columns.
+    """
+    found = records.rows(origin)
     if format == "json":
-        found = [{**from_row(row).model_dump(mode="json"), "origin": where} for where, row in records.rows(origin)]
-        return (json.dumps({"records": found}, indent=2) + "\n").encode()
-    rows = [row for _, row in records.rows(origin)]
+        written = remarks.every()
+        forms = [_form(row, where, written.get(row["run_id"], remarks.NOTHING)) for where, row in found]
+        return (json.dumps({"records": forms}, indent=2) + "\n").encode()
+    table = remarks.beside(frame([row for _, row in found]))
     if format == "csv":
-        text = io.StringIO(newline="")
-        writer = csv.DictWriter(text, fieldnames=list(RUN_COLUMNS), extrasaction="ignore")
-        writer.writeheader()
-        writer.writerows(rows)
-        return text.getvalue().encode()
+        return bytes(table.to_csv(index=False, lineterminator="\r\n").encode())
     buffer = io.BytesIO()
-    frame(rows).to_parquet(buffer, index=False)
+    table.to_parquet(buffer, index=False)
     return buffer.getvalue()
+
+
+def _form(row: Mapping[Any, Any], origin: str, written: Remarks) -> dict[str, Any]:
+    said = {"tags": list(written.tags), "note": written.note or None}
+    return {**from_row(row).model_dump(mode="json"), "origin": origin, **said}
 
 
 def export(path: Path, format: Format | None = None, origin: records.Origin = "all") -> None:
@@ -86,8 +95,9 @@ def import_file(path: Path, reporter: Reporter = silent) -> Imported:
     """Store the records of an exported file, all of them or, if one is refused, none.
 
     A record is left where its run is known already, as it is if the file holds it twice; one that succeeded is stored
-    also where its run is known as unfinished. Neither memory nor the time for which the store is locked grows with
-    the checking: what was checked is kept aside, and stored at the end in one transaction.
+    also where its run is known as unfinished. Tags and notes come along with what is stored, where nothing is written
+    about the run here. Neither memory nor the time for which the store is locked grows with the checking: what was
+    checked is kept aside, and what is new of it is stored at the end in one transaction.
 
     Args:
         path: its suffix says the format, see `greenai_core.store.reading.found`.
@@ -119,30 +129,38 @@ def import_upload(name: str, file: BinaryIO, access: Access) -> Imported:
 def _imported(name: str, file: BinaryIO, reporter: Reporter) -> Imported:
     told = _Told(reporter)
     try:
-        with tempfile.TemporaryFile("w+", encoding="ascii", newline="\n") as aside:
+        with _aside() as checked, _aside() as new:
             try:
-                count, unique = _checked(name, file, aside, told)
+                count, unique = _checked(name, file, checked, told)
             except BadInput as error:
                 raise BadInput(f"{error} Nothing was imported.") from None
-            aside.seek(0)
-            stored = _stored(map(json.loads, aside), unique, told)
+            compared = intake.compare(
+                _read(checked), partial(_write, new), told.part(_CHECKED, _COMPARED, unique, "compared")
+            )
+            stored = 0
+            if compared.new:
+                stored = intake.store(_read(new), told.part(_COMPARED, 1.0, compared.new, "stored"))
     except OSError as error:
         raise BadInput(
             f"{tempfile.gettempdir()}: cannot hold what was checked ({error.strerror}); set TMPDIR to a folder with "
             "more room. Nothing was imported."
         ) from None
-    return Imported(stored, count - stored)
+    return Imported(stored, count - stored, compared.differing, compared.example)
+
+
+def _aside() -> IO[str]:
+    return tempfile.TemporaryFile("w+", encoding="ascii", newline="\n")
 
 
 def _checked(name: str, file: BinaryIO, aside: IO[str], told: _Told) -> tuple[int, int]:
-    """Write the row of each record that is admitted, once; returns how many records there are, and how many runs."""
+    """Write each record that is admitted, once; returns how many records there are, and how many runs."""
     seen: dict[str, tuple[int, bytes]] = {}
     number = 0
     table = format_of(name) != "json"
     for found in reading.found(name, file):
         number = found.number
         record = admitted(name, number, found.form, table=table)
-        line = _line(f"{name}: record {number}", record)
+        line = _line(_entry(f"{name}: record {number}", record, found.form))
         content = hashlib.sha256(line.encode()).digest()
         first, known = seen.setdefault(record.run_id, (number, content))
         if known != content:
@@ -150,47 +168,38 @@ def _checked(name: str, file: BinaryIO, aside: IO[str], told: _Told) -> tuple[in
                 f"{name}: records {first} and {number} are both of run {record.run_id} and differ; keep one of them."
             )
         if first == number:
-            aside.write(f"{line}\n")
-        told(_CHECKING * found.read, f"{wording.number(number, 'record')} checked")
+            aside.write(line)
+        told(_CHECKED * found.read, f"{wording.number(number, 'record')} checked")
     return number, len(seen)
 
 
-def _line(place: str, record: Record) -> str:
+def _entry(place: str, record: Record, form: Mapping[str, Any]) -> Entry:
     try:
-        return json.dumps(to_row(record))
+        written = remarks.stated(form)
+    except BadInput as error:
+        raise BadInput(f"{place}: {error}") from None
+    try:
+        return Entry(to_row(record), written)
     except ValueError:  # JSON has neither NaN nor infinity
         raise BadInput(f"{place}: {no_number(record)}") from None
     except TypeError:
         raise BadInput(f"{place}: recipe: gives a number as a text; write it without quotes.") from None
 
 
-def _stored(rows: Iterator[dict[str, Any]], count: int, told: _Told) -> int:
-    """Store those rows that are not known yet, in one transaction; returns how many."""
-    shipped = bank.run_ids()
-    stored = 0
-    with writing() as connection:
-        own = {row.run_id: row.status for row in connection.execute(sa.select(run.c.run_id, run.c.status))}
-        succeeded = {run_id for run_id, status in own.items() if status == "succeeded"} | shipped
-        known = own.keys() | shipped
-        done = 0
-        for batch in batches(rows):
-            new = [row for row in batch if row["run_id"] not in (succeeded if row["status"] == "succeeded" else known)]
-            _put(connection, new)
-            stored += len(new)
-            done += len(batch)
-            told(_CHECKING + (1 - _CHECKING) * done / count, f"{done:,} of {wording.number(count, 'record')} stored")
-        if stored:
-            revision.changed(connection)
-    return stored
+def _line(entry: Entry) -> str:
+    return json.dumps([entry.row, *entry.written]) + "\n"
 
 
-def _put(connection: sa.Connection, rows: Sequence[Mapping[str, Any]]) -> None:
-    if not rows:
-        return
-    run_ids = [row["run_id"] for row in rows]
-    connection.execute(run.delete().where(run.c.run_id.in_(run_ids)))
-    connection.execute(run.insert(), rows)
-    underway.unmark(connection, run_ids)
+def _write(aside: IO[str], entry: Entry) -> None:
+    aside.write(_line(entry))
+
+
+def _read(aside: IO[str]) -> Iterator[Entry]:
+    """Yield what was kept aside, from its beginning."""
+    aside.seek(0)
+    for line in aside:
+        row, tags, note = json.loads(line)
+        yield Entry(row, Remarks(tuple(tags), note))
 
 
 class _Told:
@@ -203,3 +212,8 @@ class _Told:
         if time.monotonic() - self._at >= TOLD_EVERY_S:
             self._reporter(Progress(stage="import", stage_index=0, fraction=fraction, message=message))
             self._at = time.monotonic()
+
+    def part(self, begin: float, end: float, count: int, verb: str) -> intake.Told:
+        """Return what tells how many of `count` records are done in one part of an import."""
+        said = wording.number(count, "record")
+        return lambda done: self(begin + (end - begin) * done / count, f"{done:,} of {said} {verb}")

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from collections.abc import Set as AbstractSet
 from typing import Any
 
 from greenai_core.errors import BadInput
 from greenai_core.record import Record
+from greenai_core.store import remarks
 from greenai_core.store.derived import STORED
 from greenai_core.store.schema import RUN_COLUMNS
 
@@ -18,7 +19,7 @@ REQUIRED = tuple(name for name, field in Record.model_fields.items() if field.is
 FOLLOWING = frozenset({*Record.model_computed_fields, *STORED, "origin"})
 """Names that tables of runs have besides, for what follows from a record; an import leaves them out."""
 
-_KNOWN = frozenset(RUN_COLUMNS) | FOLLOWING
+_KNOWN = frozenset({*RUN_COLUMNS, *FOLLOWING, *remarks.COLUMNS})
 
 _INDEX = re.compile(r"__index_level_\d+__")
 """The row labels of a data frame, as Parquet keeps them."""
@@ -75,6 +76,18 @@ def filled(place: str, form: Mapping[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in form.items() if value is not None and name in RUN_COLUMNS}
 
 
+def remedy(name: str, fits: Callable[[float], bool]) -> str:
+    """Say, as the end of a sentence, what to do about a figure that cannot be.
+
+    Args:
+        name: of the field; its ending says the record's unit.
+        fits: whether the figure could be in a unit that holds so many of the record's; the smallest such one is told.
+    """
+    others = next((units for ending, units in _OTHERS.items() if ending and name.endswith(ending)), {})
+    likely = min((unit for unit in others.values() if fits(unit[1])), key=lambda unit: unit[1], default=None)
+    return f"; is it in {likely[0]}? Then {_turned(likely[1])}." if likely else "; correct one of them."
+
+
 def _lacking(place: str, missing: list[str], table: bool) -> str:
     if not table:
         return f"{place}: {_listed(missing)}: {_is(missing)} required and not there."
@@ -101,6 +114,9 @@ def _hint(name: str) -> str:
         field = f"{stem}{ending}"
         if unit in others and RUN_COLUMNS.get(field) in ("int", "float") and (ending or field in _FRACTIONS):
             said, size = others[unit]
-            turned = f"multiply by {size:,.10g}" if size > 1 else f"divide by {round(1 / size):,}"
-            return f"is in {said}; a record has {field}, in {_BASES[ending]}: {turned} and rename it."
+            return f"is in {said}; a record has {field}, in {_BASES[ending]}: {_turned(size)} and rename it."
     return ""
+
+
+def _turned(size: float) -> str:
+    return f"multiply by {size:,.10g}" if size > 1 else f"divide by {round(1 / size):,}"

@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING, Any, Literal
 import sqlalchemy as sa
 
 from greenai_core.errors import BadInput
-from greenai_core.record import Record
+from greenai_core.record import Record, utc_if_time
 from greenai_core.settings import settings
 from greenai_core.spec import digest
-from greenai_core.store import bank, deletions, remarks, revision, underway
+from greenai_core.store import bank, deletions, revision, underway
 from greenai_core.store.batches import batches
 from greenai_core.store.database import reading, writing
 from greenai_core.store.derived import COMPLETE, DERIVED, SOURCES, following
@@ -115,7 +115,7 @@ def rows(origin: Origin = "all") -> list[tuple[str, Mapping[str, Any]]]:
     mine = {row["run_id"] for row in own}
     shipped = [] if origin == "own" else [row for row in bank.rows() if row["run_id"] not in mine]
     tagged = [*(("own", row) for row in own), *(("bank", row) for row in shipped)]
-    return sorted(tagged, key=lambda item: str(item[1]["created_at"]), reverse=True)
+    return sorted(tagged, key=lambda item: utc_if_time(str(item[1]["created_at"])), reverse=True)
 
 
 def every(origin: Origin = "all") -> tuple[Record, ...]:
@@ -131,9 +131,9 @@ def _every(origin: Origin, _version: str) -> tuple[Record, ...]:
 def table(origin: Origin = "all") -> pd.DataFrame:
     """Return one row per record, newest first, with every flat key of a record and the columns that follow from it.
 
-    Those are origin ("own" or "bank"), energy_kind, those of `greenai_core.store.derived.DERIVED`, and the tags that
-    people gave the run (see `greenai_core.store.remarks.parted`; "" if none). What is unknown is missing (NaN,
-    None); columns of numbers have a numeric type also where every value is missing.
+    Those are origin ("own" or "bank"), energy_kind, and those of `greenai_core.store.derived.DERIVED`; what people
+    wrote about runs is put beside them by `greenai_core.store.remarks.beside`. What is unknown is missing (NaN, None);
+    columns of numbers have a numeric type also where every value is missing.
     """
     import pandas as pd
 
@@ -147,10 +147,12 @@ def table(origin: Origin = "all") -> pd.DataFrame:
         parts += [frame[columns].assign(origin="bank") for frame in bank.frames()]
     parts = [part.astype(object) for part in parts if len(part)]
     whole = pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=[*columns, "origin"])
-    whole = whole.drop_duplicates("run_id").sort_values("created_at", ascending=False, kind="stable", ignore_index=True)
-    given = remarks.tags()
-    tags = pd.Series([given.get(run_id, "") for run_id in whole["run_id"]], index=whole.index, dtype=str)
-    return _typed(whole.assign(energy_kind=whole["energy_train_kind"], tags=tags))
+    whole = whole.drop_duplicates("run_id").assign(
+        # Older stores, and banks that others made, hold times as somebody wrote them.
+        created_at=lambda found: found["created_at"].map(utc_if_time, na_action="ignore"),
+        energy_kind=lambda found: found["energy_train_kind"],
+    )
+    return _typed(whole.sort_values("created_at", ascending=False, kind="stable", ignore_index=True))
 
 
 def outlays() -> pd.DataFrame:

@@ -7,7 +7,7 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from greenai_core.record import Record
+from greenai_core.record import Record, utc
 from greenai_core.store.derived import following
 from greenai_core.store.schema import RUN_COLUMNS, to_json
 
@@ -19,8 +19,13 @@ FLAT = tuple(name for name, kind in RUN_COLUMNS.items() if kind != "json")
 
 
 def to_row(record: Record) -> dict[str, Any]:
-    """Return one value per column of the table `run`."""
+    """Return one value per column of the table `run`.
+
+    Raises:
+        BadInput: the record says no time at which it was made.
+    """
     values = record.model_dump(mode="json", include=set(RUN_COLUMNS))
+    values["created_at"] = utc(record.created_at)
     row = {name: to_json(values[name]) if kind == "json" else values[name] for name, kind in RUN_COLUMNS.items()}
     return {**row, **following(row)}
 

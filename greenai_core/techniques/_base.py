@@ -120,11 +120,6 @@ class Trains(Technique):
         return {**chosen, "augmentation": augmentation}
 
 
-def epochs_of(stage: Technique) -> int:
-    """Return how often a stage passes over the training images; 0: it trains nothing."""
-    return stage.training_epochs
-
-
 class Deploys(Technique):
     """A technique that writes the file that is deployed; what torch holds is no longer the truth afterwards."""
 
@@ -149,15 +144,18 @@ def check_order(recipe: Sequence[Technique], fresh: frozenset[Fact]) -> None:
     """Check that each stage finds what it needs, from a model of which the facts `fresh` hold.
 
     Raises:
-        ValueError: a stage lacks a fact; the sentence names the stage and who could have given the fact.
+        ValueError: a stage lacks a fact; the sentence names the stage and who could have given the fact, or took it.
     """
     facts = fresh
     for index, stage in enumerate(recipe):
         for fact in sorted(stage.needs - facts):
-            taker = next((s.name for s in reversed(recipe[:index]) if fact in s.takes), None)
-            giver = f"put a stage that makes it {words(fact)} before it"
-            never = "choose a network as the model" if fact in NETWORK - fresh else giver
-            cure = f"put it before {taker}" if taker else never
+            taker = next((earlier for earlier in reversed(recipe[:index]) if fact in earlier.takes), None)
+            if taker is None:
+                giver = f"put a stage that makes it {words(fact)} before it"
+                cure = "choose a network as the model" if fact in NETWORK - fresh else giver
+            else:
+                bars = taker.needs & stage.takes  # neither may follow the other
+                cure = f"leave out the {taker.name} before it" if bars else f"put it before {taker.name}"
             raise ValueError(f"recipe.{index}: {stage.name} needs a model that is {words(fact)}; {cure}")
         facts = (facts - stage.takes) | stage.gives
     if "trained" not in facts:

@@ -1,4 +1,4 @@
-"""What people write about runs: tags of one or several, a note of one."""
+"""What people write about runs: tags of one or several, a note of one, and both beside the runs in a table."""
 
 from __future__ import annotations
 
@@ -11,9 +11,20 @@ from greenai_core import wording
 from greenai_core.errors import BadInput
 from greenai_core.jobs.access import Access
 from greenai_core.spec import digest
-from greenai_core.store import remarks
+from greenai_core.store import records, remarks
 from greenai_core.store.remarks import NOTE_LENGTH, TAG_LENGTH
 from pages.components import access, act
+
+
+def beside(table: pd.DataFrame, origin: str) -> pd.DataFrame:
+    """Return the runs of one origin in the table of all, with the columns `tags` and `note`."""
+    return _beside(records.version(), remarks.version(), origin, table)
+
+
+# A resource, as the table of all runs is; one of each origin is kept, since of very many runs each takes 40 MB.
+@st.cache_resource(max_entries=2, show_spinner=False)
+def _beside(version: str, written: str, origin: str, _table: pd.DataFrame) -> pd.DataFrame:
+    return remarks.beside(_table[_table["origin"] == origin])
 
 
 def filtered(table: pd.DataFrame, every: Sequence[str]) -> pd.DataFrame:

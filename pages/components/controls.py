@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Final, get_args
 
+import pandas as pd
 import streamlit as st
 
-from greenai_core.analysis.explore import COSTS, SPLITS, Filters, View, name_of
+from greenai_core.analysis.explore import COSTS, SPLITS, Filters, name_of
 from greenai_core.analysis.figures import LIFETIME
 from greenai_core.analysis.lifetime import USUAL
 from greenai_core.charts.looks import ColourBy
-from pages.components import data, predictions
+from pages.components import data, predictions, remembered
 
 BIND: Final = "query-params"
 
@@ -47,7 +49,9 @@ def filters() -> Filters:
         )
         colours = get_args(ColourBy)
         st.segmented_control("Colour by", colours, default=colours[0], required=True, key="by", bind=BIND)
-        served = predictions.slider() if COSTS[cost] == LIFETIME.column else _served_elsewhere()
+        lasting = COSTS[cost] == LIFETIME.column
+        served = predictions.slider() if lasting else _served_elsewhere()
+        serving = predictions.serving() if lasting else Filters.serving
     return Filters(
         dataset=dataset,
         cost=cost,
@@ -59,18 +63,22 @@ def filters() -> Filters:
         temperatures=tuple(map(float, temperatures)),
         least_accuracy=least / 100,
         predictions=served,
+        serving=serving,
     )
 
 
-def group(view: View) -> None:
-    """Offer the other groups of comparable runs, where there are any; the one chosen stands in the link by its id."""
-    if not view.others:
-        return
-    names = {id: name_of(keys, runs) for id, (keys, runs) in view.groups.items()}
-    key = f"group-{view.front.id}"
-    st.selectbox(
-        "Measured on", list(names), format_func=names.__getitem__, key=key, width=520, on_change=_remember, args=(key,)
-    )
+def group(groups: Mapping[str, tuple[Mapping[str, str], pd.DataFrame]], drawn: str, *, key: str) -> str:
+    """Offer groups of comparable runs, where there are several; returns the id of the one to show.
+
+    Args:
+        groups: keys and runs of each, by its id.
+        drawn: the one that is shown unless another is chosen.
+        key: under which the chosen one stands in the link.
+    """
+    if len(groups) == 1:
+        return drawn
+    names = {id: name_of(*kept) for id, kept in groups.items()}
+    return remembered.choice("Measured on", names, drawn, key=key, width=520)
 
 
 def _served_elsewhere() -> float:
@@ -81,7 +89,3 @@ def _served_elsewhere() -> float:
 
 def _several(label: str, options: list[str], key: str, width: int) -> tuple[str, ...]:
     return tuple(st.multiselect(label, options, key=key, bind=BIND, placeholder="All", width=width))
-
-
-def _remember(key: str) -> None:
-    st.query_params["group"] = st.session_state[key]

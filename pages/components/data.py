@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import pandas as pd
 import plotly.graph_objects as go
 import streamlit as st
 
 from greenai_core.analysis import explore as trade_offs
-from greenai_core.analysis import lifetime, published
+from greenai_core.analysis import published
 from greenai_core.analysis.explore import Filters, Gathered, View, gather, view
 from greenai_core.charts import trade_off
 from greenai_core.charts.looks import ColourBy
@@ -18,9 +18,32 @@ from greenai_core.store import records
 from pages.components import measuring, printed
 
 
-def runs() -> pd.DataFrame:
-    """Return one row per record, as `greenai_core.store.records.table`."""
-    return _table(records.version())
+@dataclass(frozen=True)
+class Asked:
+    """What a page was asked to show, and the state of the store that it shows.
+
+    One of them serves a whole rerun: what is stored or deleted meanwhile comes into sight with the next one, and not
+    into the chart alone. It is small, so that a part of a page that is drawn anew by itself can keep it.
+
+    Attributes:
+        version: of `greenai_core.store.records.version`.
+        filters: which runs, on which axes.
+        group: id of the group of comparable runs; None, or one that is not there: the first one.
+    """
+
+    version: str
+    filters: Filters
+    group: str | None
+
+
+def asked(filters: Filters, group: str | None = None) -> Asked:
+    """Return what is asked for, of the store as it is now."""
+    return Asked(records.version(), filters, group)
+
+
+def runs(version: str | None = None) -> pd.DataFrame:
+    """Return one row per record, as `greenai_core.store.records.table`; of the store as it is now, or of a version."""
+    return _table(version or records.version())
 
 
 def record(run_id: str) -> Record:
@@ -28,30 +51,24 @@ def record(run_id: str) -> Record:
     return _record(records.version(), run_id)
 
 
-def explore(filters: Filters, group: str | None) -> View | None:
-    """Return the view that the filters ask for, or None where nothing matches."""
-    return _view(records.version(), filters, group)
+def explore(asked: Asked) -> View | None:
+    """Return the view that is asked for, or None where nothing matches."""
+    return _view(asked)
 
 
-def alike(filters: Filters, cost: str, view: View) -> pd.DataFrame:
+def alike(asked: Asked, cost: str, view: View) -> pd.DataFrame:
     """Return the points of a view with another of the `COSTS`, as far as its values compare; no rows where none do."""
-    return _alike(records.version(), filters, cost, tuple(view.front.keys.items()))
+    return _alike(asked.version, asked.filters, cost, tuple(view.front.keys.items()))
 
 
-def chart(filters: Filters, group: str | None, by: ColourBy, pick: str | None = None) -> go.Figure:
-    """Return the chart of a view that exists, for the theme in use, one point of it ringed."""
-    return _chart(records.version(), filters, group, by, pick, _rim(), printed.version())
+def chart(asked: Asked, view: View, by: ColourBy, pick: str | None = None) -> go.Figure:
+    """Return the chart of the view that is asked for, for the theme in use, one point of it ringed."""
+    return _chart(asked, by, pick, _rim(), printed.version(), view)
 
 
 def choices(column: str, dataset: str | None = None) -> list[str]:
     """Return what a person may filter by, as of `greenai_core.analysis.explore.choices`; on one data set, or on all."""
     return _choices(records.version(), column, dataset)
-
-
-def recipes(filters: Filters, serving: str) -> pd.DataFrame:
-    """Return the means of what matches, as of `greenai_core.analysis.lifetime.points`."""
-    found = filters.apply(_recipes(records.version(), Filters(filters.dataset, bank=filters.bank), serving))
-    return found.assign(baseline=found["baseline"].where(found["baseline"].isin(found["replicate_key"])))
 
 
 def usual_kind() -> str:
@@ -70,7 +87,8 @@ def _rim() -> str:
 
 
 # Resources, not data: nobody changes them, and a copy of very many rows on every rerun takes longer than all the rest.
-@st.cache_resource(max_entries=4, show_spinner=False)
+# Few of each are kept: of a hundred thousand runs one takes some 50 MB, and a view 0.1 s to be found again.
+@st.cache_resource(max_entries=2, show_spinner=False)
 def _table(version: str) -> pd.DataFrame:
     return records.table()
 
@@ -85,12 +103,12 @@ def _record(version: str, run_id: str) -> Record:
     return records.load(run_id)
 
 
-@st.cache_resource(max_entries=32, show_spinner=False)
-def _view(version: str, filters: Filters, group: str | None) -> View | None:
-    return view(_gathered(version, filters.source), filters, group)
+@st.cache_resource(max_entries=4, show_spinner=False)
+def _view(asked: Asked) -> View | None:
+    return view(_gathered(asked.version, asked.filters.source), asked.filters, asked.group)
 
 
-@st.cache_resource(max_entries=32, show_spinner=False)
+@st.cache_resource(max_entries=8, show_spinner=False)
 def _alike(version: str, filters: Filters, cost: str, keys: tuple[tuple[str, str], ...]) -> pd.DataFrame:
     gathered, drawn = _gathered(version, replace(filters, cost=cost).source), dict(keys)
     groups = [group for group in gathered.groups if all(drawn.get(k, v) == v for k, v in group.keys.items())]
@@ -104,25 +122,12 @@ def _choices(version: str, column: str, dataset: str | None) -> list[str]:
     return trade_offs.choices(table if dataset is None else table[table["dataset"] == dataset], column)
 
 
-@st.cache_resource(max_entries=8, show_spinner=False)
-def _recipes(version: str, source: Filters, serving: str) -> pd.DataFrame:
-    return lifetime.points(source.apply(_table(version)), serving)
-
-
 # A resource, too: a copy from the cache lists its parts in another order than the original, so that the second
 # rerun would send another figure than the first, and the browser would draw it anew and forget what was selected.
 @st.cache_resource(max_entries=32, show_spinner=False)
 def _chart(
-    version: str,
-    filters: Filters,
-    group: str | None,
-    by: ColourBy,
-    pick: str | None,
-    rim: str,
-    references: printed.Version,
+    asked: Asked, by: ColourBy, pick: str | None, rim: str, references: printed.Version, _shown: View
 ) -> go.Figure:
-    shown = _view(version, filters, group)
-    if shown is None:
-        raise ValueError("there is nothing to draw")
-    others = published.points(printed.tables(), filters.dataset, shown.accuracy.column, shown.cost.column)
-    return trade_off.draw(shown, by=by, rim=rim, published=others, pick=pick)
+    axes = _shown.accuracy.column, _shown.cost.column
+    others = published.points(printed.tables(), asked.filters.dataset, *axes)
+    return trade_off.draw(_shown, by=by, rim=rim, published=others, pick=pick)

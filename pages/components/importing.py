@@ -44,7 +44,7 @@ def section() -> None:
         st.caption(
             "As `python -m greenai_core records --out FILE` writes them. All of them are imported or, where one is "
             f"refused, none. A file of more than {st.get_option('server.maxUploadSize')} MB is for "
-            "`records --import FILE`."
+            "`python -m greenai_core records --import FILE`, which takes any size."
         )
         st.download_button(
             "Download own records",
@@ -54,7 +54,7 @@ def section() -> None:
             key="export-records",
             icon=":material/download:",
             on_click="ignore",
-            help="every own record whole, as an import takes it; the CSV above holds the table only",
+            help="every own record whole, with tags and notes, as an import takes it; the CSV above holds the table",
         )
         if file is not None:
             with refusal.shown():
@@ -83,4 +83,5 @@ def _taken_in(file: UploadedFile, allowed: Access) -> Outcome:
     sentence = f"{wording.number(found.stored, 'run')} imported"
     if found.known:
         sentence += f", {found.known:,} {'was' if found.known == 1 else 'were'} known already"
+        sentence += wording.differing(found.differing, found.example.translate(PLAIN))
     return Outcome(file.file_id, f"{sentence}.", False)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 import pandas as pd
 import streamlit as st
 
@@ -15,6 +17,7 @@ from greenai_core.jobs import previews
 from greenai_core.record import Record
 from greenai_core.wording import number
 from pages.components import chart_export, data, refusal, remembered
+from pages.components.controls import BIND
 
 QUESTION = (
     "Every arrow is a stage: from what the one before had left to what this one left. Accuracy is that on validation, "
@@ -25,21 +28,27 @@ PREDICTABLE = "size_bytes"
 JOINED = " > "
 """Stands between the stages of a point."""
 NAME = "path_of_a_recipe"
+KEY = "path"
+"""Under which the run that is shown stands in the link."""
 
 
-def section(view: View, runs: pd.DataFrame, pick: str | None = None) -> None:
-    """Show the stages of one run of the front as arrows over the view, and as a table.
+def section(view: View, runs: pd.DataFrame, pick: str | None = None, selected: Collection[str] = ()) -> None:
+    """Show the stages of one run as arrows over the view, and as a table.
 
     Args:
         view: what the path is drawn over.
         runs: all runs, as of `greenai_core.store.records.table`.
         pick: run_id of the recommended point, which is shown until another is chosen.
+        selected: run_ids of points that are offered although they are not on the front.
     """
     st.subheader("The path of one recipe", anchor=False)
     st.caption(QUESTION)
-    named = _offered(view, pick)
+    named = _offered(view, {pick, st.query_params.get(KEY), *selected})
     if not named:
-        st.info("No recipe on the front has more than one stage, so there is no path.", icon=":material/timeline:")
+        st.info(
+            "No recipe that is on the front or selected has more than one stage, so there is no path.",
+            icon=":material/timeline:",
+        )
         return
     _chosen(view, runs, named, pick if pick in named else next(iter(named)))
 
@@ -49,7 +58,7 @@ def _chosen(view: View, runs: pd.DataFrame, named: dict[str, str], default: str)
     """Ask for a run and show it; only this part of the page is drawn anew."""
     with refusal.shown():
         with st.container(horizontal=True, vertical_alignment="bottom"):
-            record = data.record(remembered.choice("Recipe", named, default, key="path", width=620))
+            record = data.record(remembered.choice("Recipe", named, default, key=KEY, width=620))
             predicted = _predicted(path(record, view.cost, runs), record)
         _shown(view, runs, record, predicted)
 
@@ -61,6 +70,7 @@ def _predicted(found: Path, record: Record) -> dict[int, float]:
     wanted = st.toggle(
         "Predict sizes of stages without a file",
         key="path_predicted",
+        bind=BIND,
         help="From the shapes of the untrained network, within 3 % of what would be exported; takes a few seconds.",
     )
     if not wanted:
@@ -96,11 +106,11 @@ def _drawn(found: Path, behind: pd.DataFrame) -> None:
     chart_export.popover(figure, name=NAME, caption=said, key="export-path")
 
 
-def _offered(view: View, pick: str | None) -> dict[str, str]:
-    """Return by run_id what to call the points of the front, and the recommended one, that took several stages."""
+def _offered(view: View, others: Collection[str | None]) -> dict[str, str]:
+    """Return by run_id what to call the points of the front, and the others, that took several stages."""
     points = view.front.table
     several = points["techniques"].str.contains(JOINED, regex=False, na=False)
-    rows = points[several & (view.front.mask | (points["run_id"] == pick))]
+    rows = points[several & (view.front.mask | points["run_id"].isin(others))]
     return {
         row["run_id"]: f"{wording.point(row)}: {view.accuracy.text(row[view.accuracy.column])}, "
         f"{view.cost.text(row[view.cost.column])}"

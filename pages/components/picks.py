@@ -7,16 +7,17 @@ import streamlit as st
 
 from greenai_core import units, wording
 from greenai_core.analysis import pareto
-from greenai_core.analysis.explore import COSTS, Filters, View
+from greenai_core.analysis.explore import COSTS, View
 from greenai_core.analysis.pareto import Pick
 from greenai_core.wording import number
-from pages.components import data, provenance
+from pages.components import data, provenance, refusal
+from pages.components.data import Asked
 
 
-def picks(filters: Filters, view: View) -> None:
+def picks(asked: Asked, view: View) -> None:
     """Show the most accurate recipe, the smallest and the cheapest within one point of it, chosen on validation.
 
-    They are chosen among what `filters` and the group of the view leave, so that answers and chart speak of the same.
+    They are chosen among what filters and the group of the view leave, so that answers and chart speak of the same.
     """
     best = pareto.most_accurate(view.front.table)
     if best is not None:
@@ -32,7 +33,7 @@ def picks(filters: Filters, view: View) -> None:
             height="stretch",
         )
     for title, cost in (("Smallest within 1 point", "Size"), ("Cheapest within 1 point", "Inference energy")):
-        points = data.alike(filters, cost, view)
+        points = data.alike(asked, cost, view)
         pick = pareto.cheapest(points, COSTS[cost])
         if pick is not None:
             with st.container(border=True, height="stretch", gap="xsmall"):
@@ -53,7 +54,8 @@ def _answer(points: pd.DataFrame, title: str, pick: Pick) -> None:
         f"Compared with the most accurate on validation of {number(pick.compared, 'comparable recipe')}.",
     )
     if pick.kind:
-        provenance.popover(data.record(pick.run_id), "inference", key=f"picked-{title}")
+        with refusal.shown():
+            provenance.popover(data.record(pick.run_id), "inference", key=f"picked-{title}")
 
 
 def _who(points: pd.DataFrame, pick: Pick) -> str:

@@ -1,11 +1,11 @@
-"""How many predictions a model will serve over its life: one slider, wherever on the page it stands."""
+"""How many predictions a model will serve over its life, and how: one control each, wherever on the page it stands."""
 
 from __future__ import annotations
 
 import streamlit as st
 
 from greenai_core.analysis.break_even import count
-from greenai_core.analysis.lifetime import MOST, USUAL
+from greenai_core.analysis.lifetime import MOST, SERVING, USUAL, Lifetime
 
 STOPS = [float(digit * 10**power) for power in range(3, 12) for digit in (1, 2, 5)] + [float(MOST)]
 
@@ -20,4 +20,11 @@ def slider() -> float:
         key="predictions",
         bind="query-params",
         width=320,
+    )
+
+
+def serving() -> str:
+    """Ask how predictions are served, one of `greenai_core.analysis.lifetime.SERVING`; it stands in the link, too."""
+    return st.segmented_control(
+        "Served", list(SERVING), default=Lifetime.serving, required=True, key="serving", bind="query-params"
     )

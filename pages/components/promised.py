@@ -5,8 +5,7 @@ from __future__ import annotations
 import pandas as pd
 import streamlit as st
 
-from greenai_core import deploy
-from greenai_core.analysis.explore import View, name_of
+from greenai_core.analysis.explore import View
 from greenai_core.analysis.pareto import group_id
 from greenai_core.analysis.promised import (
     KEPT,
@@ -17,19 +16,17 @@ from greenai_core.analysis.promised import (
     groups,
     table,
     zippable,
-    zipped_bytes,
 )
 from greenai_core.analysis.shortfall import reasons
 from greenai_core.analysis.thinning import MOST, count
 from greenai_core.charts import promised as chart
-from greenai_core.settings import settings
 from greenai_core.spec import digest
-from greenai_core.store import records
 from greenai_core.store.specs import specs
 from greenai_core.units import significant
 from greenai_core.wording import number
-from pages.components import badge, data, refusal
+from pages.components import badge, controls, data, refusal, zipped
 from pages.components.controls import BIND
+from pages.components.data import Asked
 from pages.components.provenance import PLAIN
 
 MOST_ZIPPED = 200
@@ -45,11 +42,12 @@ QUESTION = (
 )
 
 
-def section(view: View, filtered: pd.DataFrame) -> None:
-    """Show what the filtered runs promise and keep; `filtered` are rows of a table of runs."""
+def section(asked: Asked, view: View) -> None:
+    """Show what the runs that match the filters promise and keep, those first that were timed as those of the view."""
     st.subheader("Promised and real", anchor=False)
     with refusal.shown():
         st.caption(QUESTION)
+        filtered = asked.filters.apply(data.runs(asked.version))
         found = groups(filtered)
         if not found:
             st.info(
@@ -58,13 +56,13 @@ def section(view: View, filtered: pd.DataFrame) -> None:
             )
             return
         keys, runs = _chosen(view, found)
-        cases = _cases(records.version(), digest([group_id(keys), *runs["run_id"]]), keys, runs)
+        cases = _cases(asked.version, digest([group_id(keys), *runs["run_id"]]), keys, runs)
         if left := len(filtered) - len(runs):
             st.caption(f"Left out: {number(left, 'run')} not timed, or timed under other conditions.")
         if cases.empty:
             st.info("Every run here is dense: nothing was promised.", icon=":material/balance:")
             return
-        rows = compared(cases, _zipped(zippable(cases, MOST_ZIPPED)))
+        rows = compared(cases, zipped.sizes(asked.version, zippable(cases, MOST_ZIPPED)))
         st.markdown(f"{answer(rows).translate(PLAIN)} {badge.text(keys['energy_inference_kind'])}")
         _moving(rows)
 
@@ -123,24 +121,9 @@ def _chosen(view: View, found: list[tuple[dict[str, str], pd.DataFrame]]) -> tup
     drawn = view.front.keys
     ordered = sorted(found, key=lambda group: any(drawn.get(key, value) != value for key, value in group[0].items()))
     offered = {group_id(keys): (keys, runs) for keys, runs in ordered}
-    if len(offered) == 1:
-        return ordered[0]
-    names = {key: name_of(*group) for key, group in offered.items()}
-    return offered[st.selectbox("Measured on", list(names), format_func=names.__getitem__, key="promised-group")]
+    return offered[controls.group(offered, next(iter(offered)), key="promised_group")]
 
 
 @st.cache_resource(max_entries=8, show_spinner="Looking for the dense baselines")
 def _cases(version: str, chosen: str, _keys: dict[str, str], _runs: pd.DataFrame) -> pd.DataFrame:
-    return against_dense(_keys, _runs, data.runs(), specs)
-
-
-def _zipped(run_ids: list[str]) -> dict[str, int]:
-    with st.spinner("Zipping the stored files, each once"):
-        sizes = {run_id: _zipped_file(settings().artifacts, run_id) for run_id in run_ids}
-    return {run_id: size for run_id, size in sizes.items() if size is not None}
-
-
-@st.cache_data(max_entries=10_000, show_spinner=False)
-def _zipped_file(store: str, run_id: str) -> int | None:
-    content = deploy.model(data.record(run_id))
-    return None if content is None else zipped_bytes(content)
+    return against_dense(_keys, _runs, data.runs(version), specs)

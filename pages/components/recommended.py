@@ -12,17 +12,12 @@ from greenai_core.analysis.advice import obstacle, sentence
 from greenai_core.analysis.choice import Limits, recommend
 from greenai_core.analysis.explore import View
 from greenai_core.analysis.figures import FIGURES
-from greenai_core.jobs import queue
-from greenai_core.jobs.access import Access
-from greenai_core.spec import Spec, check
 from greenai_core.wording import number
-from pages.components import access, act, data
+from pages.components import seeds
 from pages.components.controls import BIND
 from pages.components.provenance import PLAIN
 
 ANY: Final = "any"
-SEEDS = 5
-"""With so many the interval of a mean says something."""
 
 
 def _steps(smallest: int, largest: int) -> list[float]:
@@ -40,50 +35,40 @@ STOPS: dict[str, Sequence[float]] = {
 def section(view: View) -> str | None:
     """Ask for limits and say which point is best within them; returns its run_id, None where no point keeps them."""
     with st.container(border=True, gap="xsmall", key="recommended"):
-        limits = _limits()
+        limits = _asked()
         found = recommend(view.front, limits)
         if found is None:
             st.markdown(f":material/block: {obstacle(view.front, limits).translate(PLAIN)}")
             return None
-        row = view.front.table[view.front.table["run_id"] == found.run_id].iloc[0]
+        points = view.front.table[view.front.table["run_id"] == found.run_id]
+        row = points.iloc[0]
         test = f"; test accuracy {units.FRACTION.text(found.accuracy)}" if found.accuracy is not None else ""
         who, said = (text.translate(PLAIN) for text in (wording.point(row), sentence(found)))
         st.markdown(f":material/recommend: **{who}** ({number(row['seeds'], 'seed')}{test}). {said}")
-        if row["seeds"] == 1:
-            _more_seeds(found.run_id)
+        seeds.more(view, points, key="more-seeds")
         return found.run_id
 
 
-def _limits() -> Limits:
-    with st.container(horizontal=True, vertical_alignment="bottom"):
-        accuracy = st.slider(
-            "Accuracy at least (%)", 0.0, 100.0, 0.0, 0.5, key="accuracy_limit", bind=BIND, width=190, format="%.1f"
-        )
-        bounds: dict[str, float | None] = {"accuracy_val": accuracy / 100 if accuracy else None}
-        for column, stops in STOPS.items():
-            offered = {ANY: None} | {FIGURES[column].text(stop): stop for stop in stops}
-            chosen = st.select_slider(
-                f"{FIGURES[column].title} at most", list(offered), ANY, key=f"{column}_limit", bind=BIND, width=190
-            )
-            bounds[column] = offered[chosen]
+def limits() -> Limits:
+    """Return the limits that `section` asks for, as they stand on the page; none where it is not shown."""
+    state = st.session_state
+    bounds: dict[str, float | None] = {"accuracy_val": state.get("accuracy_limit", 0.0) / 100 or None}
+    for column in STOPS:
+        bounds[column] = _offered(column)[state.get(f"{column}_limit", ANY)]
     return Limits.of(bounds)
 
 
-def _more_seeds(run_id: str) -> None:
-    """Offer further seeds of a recipe whose place one seed cannot tell."""
-    spec = data.record(run_id).spec
-    others = [check(spec | {"seed": spec["seed"] + more}) for more in range(1, SEEDS)]
-    act.button(
-        f"Run {SEEDS - 1} more seeds",
-        _submit,
-        others,
-        access=access.current(),
-        key="more-seeds",
-        icon=":material/casino:",
-        help="One seed cannot say how much of this is luck.",
-    )
+def _asked() -> Limits:
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        st.slider(
+            "Accuracy at least (%)", 0.0, 100.0, 0.0, 0.5, key="accuracy_limit", bind=BIND, width=190, format="%.1f"
+        )
+        for column in STOPS:
+            title = f"{FIGURES[column].title} at most"
+            st.select_slider(title, list(_offered(column)), ANY, key=f"{column}_limit", bind=BIND, width=190)
+    return limits()
 
 
-def _submit(specs: Sequence[Spec], allowed: Access) -> None:
-    queue.submit(specs, access=allowed)
-    st.toast(f"{len(specs)} runs are queued; Jobs shows how far they are.", icon=":material/rocket_launch:")
+def _offered(column: str) -> dict[str, float | None]:
+    """Return by the words that stand in links where the limit on a cost can be put."""
+    return {ANY: None} | {FIGURES[column].text(stop): stop for stop in STOPS[column]}

@@ -11,6 +11,7 @@ from streamlit.elements.lib.column_types import ColumnConfig
 from greenai_core.analysis import tables
 from greenai_core.analysis.latex import table as to_latex
 from greenai_core.spec import digest
+from greenai_core.store import remarks
 
 
 def points(shown: pd.DataFrame, figures: Sequence[str], *, alt: str) -> None:
@@ -77,13 +78,13 @@ def csv(runs: pd.DataFrame, name: str, *, key: str, label: str = "Download CSV")
     """Offer the runs as CSV, in the units of the record: joules, bytes, seconds, fractions."""
     st.download_button(
         label,
-        lambda: runs.to_csv(index=False).encode(),
+        lambda: remarks.beside(runs).to_csv(index=False).encode(),
         f"{name}.csv",
         "text/csv",
         key=key,
         icon=":material/download:",
         on_click="ignore",
-        help="every key of the records, in joules, bytes and seconds",
+        help="every key of the records, in joules, bytes and seconds, with tags and notes",
     )
 
 
@@ -91,7 +92,7 @@ def parquet(runs: pd.DataFrame, name: str, *, key: str) -> None:
     """Offer the runs as Parquet, with the columns and units of the CSV."""
     st.download_button(
         "Parquet",
-        lambda: runs.to_parquet(index=False),
+        lambda: remarks.beside(runs).to_parquet(index=False),
         f"{name}.parquet",
         "application/vnd.apache.parquet",
         key=key,
@@ -123,6 +124,8 @@ def _column(name: str, column: tables.Column) -> ColumnConfig:
         return st.column_config.ProgressColumn(
             column.heading, min_value=0, max_value=1, format="percent", width="small"
         )
+    if name == "note":
+        return st.column_config.TextColumn(column.heading, width="medium")
     if name == "created_at":
         return st.column_config.DatetimeColumn(column.heading, format="YYYY-MM-DD HH:mm")
     if column.decimals is not None:

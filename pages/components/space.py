@@ -9,7 +9,7 @@ import plotly.graph_objects as go
 import streamlit as st
 
 from greenai_core.analysis import space
-from greenai_core.analysis.explore import COSTS, Filters, Gathered, name_of
+from greenai_core.analysis.explore import COSTS, Filters, Gathered
 from greenai_core.analysis.figures import LIFETIME
 from greenai_core.analysis.ranks import dominated_share
 from greenai_core.analysis.space import Space
@@ -17,9 +17,9 @@ from greenai_core.analysis.thinning import count
 from greenai_core.charts import parallel
 from greenai_core.charts import space as space_chart
 from greenai_core.charts.looks import ColourBy
-from greenai_core.store import records
-from pages.components import badge, chart_export, data, predictions, remembered, runs
+from pages.components import badge, chart_export, controls, data, predictions, runs
 from pages.components.controls import BIND
+from pages.components.data import Asked
 
 CHARTS: Final = {"3-D": space_chart, "Parallel coordinates": parallel}
 GREYS: Final = {"light": "#C9D2CD", "dark": "#3D4B45"}
@@ -30,34 +30,30 @@ QUESTION = (
 USUAL: Final = ("Latency", "Size")
 """The third axis where nobody chose one: the first of these that is not drawn already."""
 NAME = "front_of_three_objectives"
+GROUP = "third_group"
+"""Under which the group that is shown stands in the link."""
 
 
 @st.fragment
-def section(filters: Filters, group: str | None) -> None:
-    """Rank the points of a view by a further cost as well, and draw them.
-
-    Args:
-        filters: of the view.
-        group: the group of comparable runs that it draws.
-    """
+def section(asked: Asked) -> None:
+    """Rank the points of the view that is asked for by a further cost as well, and draw them."""
     st.subheader("A third objective", anchor=False)
     st.caption(QUESTION)
     with st.container(horizontal=True, vertical_alignment="bottom", key="third-axis"):
-        others = [name for name in COSTS if name != filters.cost]
+        others = [name for name in COSTS if name != asked.filters.cost]
         usual = next(name for name in USUAL if name in others)
         third = st.pills("Third axis", others, default=usual, required=True, key="third", bind=BIND, wrap=True)
         form = st.segmented_control("Drawn as", list(CHARTS), default="3-D", required=True, key="drawn_as", bind=BIND)
-        if COSTS[third] == LIFETIME.column and not filters.lasting:
-            filters = replace(filters, predictions=predictions.slider())
-    asked = st.query_params.get("third_group")
-    found = _space(records.version(), filters, group, third, asked)
+        if COSTS[third] == LIFETIME.column and not asked.filters.lasting:
+            asked = replace(asked, filters=replace(asked.filters, predictions=predictions.slider()))
+    found = _space(asked, third, st.query_params.get(GROUP))
     if found is None:
         st.info(f"No run here has a known {third.lower()} that could be ranked.", icon=":material/hourglass_empty:")
         return
     _told(found)
     by = st.session_state.get("by", get_args(ColourBy)[0])
     grey = GREYS["dark" if st.context.theme.type == "dark" else "light"]
-    figure = _figure(records.version(), filters, group, third, asked, form, by, grey)
+    figure = _figure(asked, third, found.deep.front.id, form, by, grey, found)
     _drawn(found, figure, CHARTS[form].describe(found))
     _listed(found)
 
@@ -68,9 +64,7 @@ def _told(found: Space) -> None:
     box = "" if share is None else f" Together they dominate {share * 100:.0f} % of the box around these points."
     st.markdown(f"{found.sentence}{box}")
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        if found.deep.others:
-            names = {id: name_of(*kept) for id, kept in found.deep.groups.items()}
-            remembered.choice("Measured on", names, found.deep.front.id, key="third_group", width=520)
+        controls.group(found.deep.groups, found.deep.front.id, key=GROUP)
         for axis in found.axes:
             if kind := found.kind_of(axis):
                 st.markdown(f"{axis.title} {badge.text(kind)}", width="content")
@@ -94,29 +88,17 @@ def _listed(found: Space) -> None:
 # Resources, as in `pages.components.data`, and for the reasons given there.
 @st.cache_resource(max_entries=4, show_spinner=False)
 def _gathered(version: str, source: Filters, third: str) -> Gathered:
-    return space.gather(data.runs(), source, third)
+    return space.gather(data.runs(version), source, third)
 
 
-@st.cache_resource(max_entries=16, show_spinner=False)
-def _space(version: str, filters: Filters, group: str | None, third: str, asked: str | None) -> Space | None:
-    flat = data.explore(filters, group)
+@st.cache_resource(max_entries=4, show_spinner=False)
+def _space(asked: Asked, third: str, group: str | None) -> Space | None:
+    flat = data.explore(asked)
     if flat is None:
         return None
-    return space.space(_gathered(version, filters.source, third), flat, filters, third, asked)
+    return space.space(_gathered(asked.version, asked.filters.source, third), flat, asked.filters, third, group)
 
 
 @st.cache_resource(max_entries=16, show_spinner=False)
-def _figure(
-    version: str,
-    filters: Filters,
-    group: str | None,
-    third: str,
-    asked: str | None,
-    form: str,
-    by: ColourBy,
-    grey: str,
-) -> go.Figure:
-    found = _space(version, filters, group, third, asked)
-    if found is None:
-        raise ValueError("there is nothing to draw")
-    return CHARTS[form].draw(found, by=by, grey=grey)
+def _figure(asked: Asked, third: str, group: str, form: str, by: ColourBy, grey: str, _found: Space) -> go.Figure:
+    return CHARTS[form].draw(_found, by=by, grey=grey)

@@ -68,9 +68,7 @@ def stages(recipe: list[Node], owner: str, varied: Collection[str]) -> None:
 def _heading(recipe: list[Node], index: int, node: Node, varied: Collection[str]) -> None:
     described = forms.described("techniques", node.name)
     with st.container(horizontal=True, vertical_alignment="center", gap="xsmall"):
-        st.markdown(
-            f"**{index + 1}. {described.title}**", help=f"{described.summary}\n\n{described.source}", width="stretch"
-        )
+        st.markdown(f"**{index + 1}. {described.title}**", help=described.help, width="stretch")
         fields.more(node, varied)
         for icon, what, by in (("arrow_upward", "Move up", -1), ("arrow_downward", "Move down", 1)):
             st.button(

@@ -103,6 +103,13 @@ def test_a_figure_that_nobody_has_takes_no_row() -> None:
     assert "Training carbon" not in shown(factory.record(), factory.record(factory.spec(seed=1)))
 
 
+def test_no_difference_between_grams_of_two_grids() -> None:
+    first, other = (factory.record(factory.spec(seed=seed)) for seed in (0, 1))
+    found = shown(factory.on_grid(first, 500.0), factory.on_grid(other, 20.0))
+    assert found["Training carbon"] == "trained under other conditions"
+    assert "%" in shown(factory.on_grid(first, 500.0), factory.on_grid(other, 500.0))["Training carbon"]
+
+
 def test_an_unknown_figure_has_no_difference() -> None:
     known, unknown = factory.record(), factory.record(factory.spec(seed=1), latency_ms=None)
     assert shown(known, unknown, column=-2)["Latency"] == "unknown"

@@ -175,3 +175,17 @@ def test_points_and_percentages_are_written_short() -> None:
     assert Difference(-0.012, True, (-0.0185, -0.0055)).text == "-1.20 points (-1.85 to -0.55)"
     assert Difference(12.0, False, (10.5, 13.0), "seeds", (5, 4)).text == "+1200 % (+1050 to +1300 %); 5 + 4 seeds"
     assert Difference(0.0, False).text == "same"
+
+
+def test_seeds_on_another_grid_tell_nothing_about_grams() -> None:
+    pruned = factory.spec(technique="l1_channel_pruning", sparsity=0.8)
+    mine, theirs = (
+        [factory.on_grid(factory.record(spec.model_copy(update={"seed": seed})), 500.0) for seed in range(2)]
+        for spec in (factory.spec(), pruned)
+    )
+    greener = factory.on_grid(factory.record(factory.spec(seed=2)), 20.0)
+    for record in (*mine, *theirs, greener):
+        records.save(record)
+    told = differences.over_seeds(records.table(), mine[0], theirs[0])
+    assert told["carbon_train_g"].seeds == (2, 2)
+    assert told["energy_train_j"].seeds == (3, 2)

@@ -6,8 +6,10 @@ from typing import Any
 import pandas as pd
 import pytest
 
+from greenai_core.analysis.choice import recommend
 from greenai_core.analysis.comparable import comparables
-from greenai_core.analysis.explore import COSTS, Filters, as_json, choices, name_of
+from greenai_core.analysis.explore import COSTS, Filters, as_json, choices, gather, name_of, view
+from greenai_core.analysis.pareto import cheapest, most_accurate
 from greenai_core.store import records
 from tests import factory
 
@@ -82,6 +84,66 @@ def test_another_group_can_be_asked_for() -> None:
     assert name_of(other.keys, other.runs) == "Processor of here, 11 runs, 11 your own"
 
 
+def test_another_grid_is_left_out_and_named() -> None:
+    for record in factory.records(2):
+        records.save(factory.on_grid(record, 500.0 if record.seed else 20.0))
+    records.save(factory.on_grid(factory.record(factory.spec(seed=2)), 500.0))
+    found = factory.view(Filters("digits", cost="Carbon"))
+    assert found is not None
+    assert set(found.runs["seed"]) == {1, 2}
+    assert "11 runs measured under other conditions (another carbon intensity)" in found.left_out
+    (other,) = found.others
+    assert name_of(found.front.keys, found.runs) == "Processor of here, 500 g/kWh, estimated, 12 runs, 12 your own"
+    assert name_of(other.keys, other.runs) == "Processor of here, 20 g/kWh, estimated, 11 runs, 11 your own"
+
+
+def test_a_name_tells_every_machine_and_reads_each_record_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    for record in [*factory.records(1, host="here-once"), *factory.records(1, host="there-once")]:
+        records.save(record)
+    read: list[str] = []
+    load = records.load
+    monkeypatch.setattr(records, "load", lambda run_id: [read.append(run_id), load(run_id)][1])
+    found = factory.view(Filters("digits"))
+    assert found is not None
+    for _ in range(3):
+        named = name_of(found.front.keys, found.runs)
+        assert "Processor of here-once" in named and "Processor of there-once" in named
+    assert len(read) == 2 * len(set(read)) == 4  # of each machine one, for making and for timing
+
+
+@pytest.mark.parametrize("split", ["Test", "Macro F1 (test)"])
+def test_without_validation_accuracies_there_is_a_view_and_no_pick(split: str) -> None:
+    for record in factory.records(1):
+        records.save(record.model_copy(update={"accuracy_val": None}))
+    found = factory.view(Filters("digits", split=split))
+    assert found is not None and len(found.front.table) == 11
+    assert most_accurate(found.front.table) is None
+    assert cheapest(found.front.table, "size_bytes") is None
+    assert recommend(found.front) is None
+    assert factory.view(Filters("digits")) is None
+
+
+def test_a_cost_of_zero_has_no_place_and_is_counted(table: pd.DataFrame) -> None:
+    table.loc[table.index[:2], "energy_train_j"] = [0.0, -1.0]
+    asked = Filters("digits", cost="Training energy")
+    found = view(gather(table, asked), asked)
+    assert found is not None
+    assert len(found.runs) == 20 and (found.front.table["energy_train_j"] > 0).all()
+    assert "2 runs with a cost of 0 or less (a logarithmic axis has no place for it)" in found.left_out
+    by_size = view(gather(table, Filters("digits")), Filters("digits"))
+    assert by_size is not None and len(by_size.runs) == 22
+
+
+def test_lifetimes_say_what_they_are_of(table: pd.DataFrame) -> None:
+    asked = Filters("digits", cost="Lifetime energy", predictions=5e6, serving="One by one")
+    found = view(gather(table, asked), asked)
+    assert found is not None
+    for rows in (found.runs, found.front.table):
+        assert set(rows["lifetime_predictions"]) == {5e6} and set(rows["lifetime_serving"]) == {"One by one"}
+    expected = found.runs["energy_train_j"] + 5e6 * found.runs["energy_per_sample_b1_j"]
+    assert found.runs["lifetime_j"].tolist() == pytest.approx(expected.tolist())
+
+
 def test_where_everything_is_drawn_nothing_is_said(table: pd.DataFrame) -> None:
     found = factory.view(Filters("digits"))
     assert found is not None
@@ -92,6 +154,13 @@ def test_where_everything_is_drawn_nothing_is_said(table: pd.DataFrame) -> None:
 def test_choices_are_words_the_most_frequent_first(table: pd.DataFrame) -> None:
     assert choices(table, "dataset") == ["digits", "fashion_mnist"]
     assert choices(table, "temperature") == ["4"]
+
+
+@pytest.mark.parametrize("temperature", [4.0, 10 / 3, 0.1, 1e-7, 2.5])
+def test_a_temperature_is_found_by_the_word_it_is_offered_under(table: pd.DataFrame, temperature: float) -> None:
+    table.loc[table["technique"] == "distill", "temperature"] = temperature
+    (word,) = choices(table[table["dataset"] == "digits"], "temperature")
+    assert len(Filters("digits", temperatures=(float(word),)).apply(table)) == 2
 
 
 def test_runs_that_differ_in_the_seed_alone_are_one_point(table: pd.DataFrame) -> None:

@@ -6,6 +6,7 @@ import pytest
 
 from greenai_core.analysis import latex
 from greenai_core.analysis.explore import Filters, View
+from greenai_core.analysis.machines import measured_on
 from greenai_core.store import records
 from tests import factory
 
@@ -39,6 +40,34 @@ def test_the_footnote_tells_how_joules_were_obtained_and_where(found: View) -> N
     assert "Inference energy: estimated, processor time multiplied by an assumed power" in footnote
     assert "Processor \\& co" in footnote and "95\\,\\%" in footnote
     assert "energy" not in latex.table(found.front.table, SHOWN[:2], "here").splitlines()[-1].lower()
+
+
+def test_every_machine_behind_the_rows_is_named_and_only_those() -> None:
+    found = [*factory.records(1, host="first"), *factory.records(1, host="second")]
+    for record in [*found, factory.record(factory.spec(seed=5), host="third")]:
+        records.save(record)
+    shown = factory.view(Filters("digits"))
+    assert shown is not None
+    runs = shown.runs[~shown.runs["run_id"].str.startswith("third")]
+    footnote = latex.table(shown.front.table, SHOWN, measured_on(runs, SHOWN)).splitlines()[-1]
+    first, second = sorted(("Processor of first", "Processor of second"), key=footnote.index)
+    assert f"Measured on: {first} and {second}; energies and times of one do not compare" in footnote
+    assert "Processor of third" not in footnote
+    assert measured_on(runs[:1], SHOWN).startswith("Processor of ") and "and" not in measured_on(runs[:1], SHOWN)
+
+
+def test_a_lifetime_says_of_how_many_predictions_it_is(found: View) -> None:
+    lasting = factory.view(Filters("digits", cost="Lifetime energy", predictions=2e9, serving="One by one"))
+    assert lasting is not None
+    written = latex.table(lasting.front.table, lasting.figures, "here")
+    (heading,) = [line for line in written.splitlines() if line.startswith("Recipe & Seeds")]
+    assert re.search(r"Lifetime energy \(\w+\), 2 billion predictions one by one", heading)
+    assert "Lifetime energy, 2 billion predictions one by one: estimated" in written.splitlines()[-1]
+
+
+def test_what_is_special_in_latex_is_written_as_text(found: View) -> None:
+    footnote = latex.table(found.front.table, SHOWN, r"C:\cpu^2 ~ 50 %").splitlines()[-1]
+    assert r"Measured on: C:\textbackslash{}cpu\textasciicircum{}2 \textasciitilde{} 50 \%." in footnote
 
 
 def test_braces_match_and_nothing_special_is_left_bare(found: View) -> None:

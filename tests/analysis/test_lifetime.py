@@ -11,18 +11,33 @@ import pandas as pd
 import pytest
 
 from greenai_core import units
-from greenai_core.analysis import pareto
-from greenai_core.analysis.contenders import Contender, answer, baselines, contenders, names, table, telling
+from greenai_core.analysis import pareto, promised, replicates
+from greenai_core.analysis.choice import Limits
+from greenai_core.analysis.contenders import (
+    Contender,
+    answer,
+    baselines,
+    contenders,
+    latex,
+    names,
+    remarks,
+    table,
+    telling,
+)
 from greenai_core.analysis.explore import Filters
-from greenai_core.analysis.lifetime import KEYS, Lifetime, pick, points, scale
+from greenai_core.analysis.lifetime import Lifetime, alike, pick, points, scale, terms
 from greenai_core.analysis.recost import Assumptions
 from greenai_core.errors import BadInput
 from greenai_core.record import Record, with_teachers
+from greenai_core.spec import check
 from greenai_core.store import records
 from greenai_core.store.database import writing
+from greenai_core.store.specs import specs
 from tests import factory
 
 JOULES = (units.ENERGY, 1.0)
+KEYS = ("quality_key", "training_key", "inference_key", "energy_train_kind", "energy_inference_kind")
+FREE = Limits()
 
 
 def run(
@@ -43,10 +58,21 @@ def stored(runs: Iterable[Record]) -> pd.DataFrame:
     return records.table()
 
 
-def shown(runs: Iterable[Record], predictions: float = 1e6, **options: Any) -> dict[str, Contender]:
+def ranked(
+    recipes: pd.DataFrame,
+    matching: pd.DataFrame | None = None,
+    predictions: float = 1e6,
+    limits: Limits = FREE,
+    **options: Any,
+) -> dict[str, Contender]:
+    """Contenders by name; of the `matching` ones of all comparable `recipes`."""
     lifetime = Lifetime(predictions)
-    (front,) = lifetime.fronts(points(stored(runs)))
-    return {one.name: one for one in contenders(front, lifetime, **options)}
+    (front,) = lifetime.fronts(recipes if matching is None else matching)
+    return {one.name: one for one in contenders(front, lifetime, alike(recipes, front), limits, **options)}
+
+
+def shown(runs: Iterable[Record], predictions: float = 1e6, **options: Any) -> dict[str, Contender]:
+    return ranked(points(stored(runs)), predictions=predictions, **options)
 
 
 DENSE, PRUNED, MASKED = (
@@ -160,11 +186,11 @@ def test_pick_ranking_and_front_move_with_the_predictions() -> None:
 def test_the_pick_is_within_one_point_of_the_best() -> None:
     poor = run("l1_channel_pruning", train=1.0, sample=1e-9, accuracy=0.9 - pareto.POINT - 1e-6)
     (front,) = Lifetime(1e6).fronts(stored([run(train=560.0, sample=1e-3), poor]))
-    assert pick(front) != poor.run_id
-    assert pick(front, within=0.02) == poor.run_id
+    assert pick(front, FREE) != poor.run_id
+    assert pick(front, FREE, within=0.02) == poor.run_id
 
 
-def test_points_are_means_over_seeds_with_their_standard_errors() -> None:
+def test_points_are_means_over_seeds_and_know_the_costs_of_each() -> None:
     trains, samples = [600.0, 640.0, 710.0], [1.1e-4, 1.5e-4, 1.3e-4]
     runs = [
         run(seed=seed, train=train, sample=sample, accuracy=0.9 + seed / 100)
@@ -172,15 +198,27 @@ def test_points_are_means_over_seeds_with_their_standard_errors() -> None:
     ]
     found = points(stored([*runs, run("l1_channel_pruning", train=1.0, sample=2.0)])).set_index("technique")
     point, alone = found.loc["dense"], found.loc["l1_channel_pruning"]
-    spread = np.cov(trains, samples, ddof=1) / 3
-    assert (point["runs"], point["seed"], point["accuracy_val"]) == (3, 2, pytest.approx(0.91))
+    assert (point["seeds"], point["accuracy_val"]) == (3, pytest.approx(0.91))
     assert point["energy_train_j"] == pytest.approx(650.0)
     assert point["energy_per_sample_j"] == pytest.approx(1.3e-4)
-    assert point["train_se_j"] == pytest.approx(math.sqrt(spread[0, 0]))
-    assert point["per_sample_se_j"] == pytest.approx(math.sqrt(spread[1, 1]))
-    assert point["covariance_j2"] == pytest.approx(spread[0, 1])
-    assert (alone["runs"], alone["energy_train_j"]) == (1, 1.0)
-    assert alone[["train_se_j", "per_sample_se_j", "covariance_j2"]].isna().all()
+    assert point["costs"].by_seed == tuple(zip(range(3), trains, samples, strict=True))
+    assert (alone["seeds"], alone["energy_train_j"], alone["costs"].by_seed) == (1, 1.0, ((0, 1.0, 2.0),))
+
+
+def test_a_seed_that_was_run_again_counts_once() -> None:
+    """As on the rest of the page: two seeds, one of them run four times more, are two seeds."""
+    first, other = run(seed=0, train=560.0, sample=7e-4), run(seed=1, train=600.0, sample=8e-4)
+    again = [
+        first.model_copy(update={"run_id": f"again-{place}", "energy_train_j": 580.0 + place}) for place in range(4)
+    ]
+    runs = stored([first, other, *again])
+    (point,) = points(runs).to_dict("records")
+    (explored,) = replicates.points(runs, ["energy_train_j"]).to_dict("records")
+    of_first = (560.0 + 4 * 580.0 + 6.0) / 5
+    assert point["seeds"] == 2 and len(point["run_ids"]) == 6
+    assert point["energy_train_j"] == pytest.approx((of_first + 600.0) / 2) == explored["energy_train_j"]
+    assert point["costs"].by_seed == ((0, pytest.approx(of_first), pytest.approx(7e-4)), (1, 600.0, 8e-4))
+    assert table(list(ranked(points(runs)).values()), JOULES)["Seeds"].tolist() == [2]
 
 
 def test_nothing_stored_is_no_point_and_no_group() -> None:
@@ -194,7 +232,7 @@ def test_the_break_even_is_that_of_the_means_with_an_interval() -> None:
     pruned, masked = found[PRUNED], found[f"{MASKED}, sparsity 0.80"]
     assert pruned.break_even is not None
     assert pruned.break_even.predictions == pytest.approx(80 / (6e-4 * 1.01))
-    assert (pruned.runs, pruned.costs.df) == (3, 2)
+    assert (pruned.seeds, pruned.break_even.pairs) == (3, 3)
     low, high = pruned.break_even.interval or (math.nan, math.nan)
     assert low < pruned.break_even.predictions < high < math.inf
     assert masked.break_even is not None
@@ -202,52 +240,80 @@ def test_the_break_even_is_that_of_the_means_with_an_interval() -> None:
     assert found[DENSE].break_even is None
 
 
-def test_the_baseline_is_the_dense_recipe_of_the_same_model_and_seed() -> None:
+def test_the_baseline_is_the_dense_recipe_of_the_same_model_else_the_most_accurate_one() -> None:
     runs = [
         run(model="mlp_student", train=10.0, sample=1e-6, accuracy=0.95),
         run(seed=0, train=560.0, sample=7.5e-4, accuracy=0.90),
         run("distill", model="mlp_student", train=700.0, sample=1e-6, accuracy=0.93),
-        run("l1_channel_pruning", seed=0, train=640.0, sample=1.5e-4, accuracy=0.89),
-        run("l1_channel_pruning", seed=5, sparsity=0.6, train=640.0, sample=2.5e-4, accuracy=0.89),
+        run("l1_channel_pruning", seed=5, train=640.0, sample=1.5e-4, accuracy=0.89),
     ]
-    found = {name: one.baseline for name, one in shown(runs).items()}
+    known = stored(runs)
+    found = {name: one.baseline for name, one in ranked(points(known)).items()}
     assert found == {
         "dense, mlp_student": None,
         DENSE: None,
         "distill, mlp_student, temperature 4": "dense, mlp_student",
         PRUNED: DENSE,
-        "l1_channel_pruning, mnist_cnn, sparsity 0.60": "dense, mlp_student",  # no dense one of its seed: the best one
     }
+    left = known[(known["technique"] != "dense") | (known["model"] != "mlp_student")]
+    assert ranked(points(left))["distill, mlp_student, temperature 4"].baseline == DENSE
 
 
-def test_a_dense_recipe_that_shares_any_seed_is_the_baseline() -> None:
-    runs = [
-        run(model="mlp_student", train=10.0, sample=1e-6, accuracy=0.95),
-        run(seed=0, train=560.0, sample=7.5e-4),
-        run("l1_channel_pruning", seed=0, train=640.0, sample=1.5e-4, accuracy=0.88),
-        run("l1_channel_pruning", seed=5, train=640.0, sample=1.5e-4, accuracy=0.89),
-    ]
-    assert shown(runs)[PRUNED].baseline == DENSE
+def test_of_several_dense_recipes_the_one_with_most_seeds_is_the_baseline_then_the_most_accurate() -> None:
+    def made(epochs: int, seed: int, accuracy: float) -> Record:
+        spec = factory.spec(seed=seed).model_dump(mode="json")
+        longer = check({**spec, "recipe": [{"name": "train", "epochs": epochs}]})
+        return factory.record(longer, accuracy_val=accuracy)
+
+    pruned = run("l1_channel_pruning", train=640.0, sample=1.5e-4)
+    often = [made(1, seed, 0.80) for seed in (3, 4)]
+    dense = [*often, made(2, 0, 0.95), made(5, 0, 0.85), made(5, 1, 0.85)]
+    known = stored([pruned, *dense])
+    found = points(known).set_index("run_id")
+    assert found.loc[pruned.run_id, "baseline"] == found.loc[dense[-1].run_id, "replicate_key"]
+    (keys, timed), *_ = promised.groups(known)
+    (case,) = promised.against_dense(keys, timed, known, specs).to_dict("records")
+    assert case["run_id_dense"] == dense[-1].run_id  # what it promises is held against the same one
+    assert found.loc[dense[-1].run_id, "seeds"] == found.loc[often[-1].run_id, "seeds"] == 2
+
+
+def test_a_filter_that_leaves_the_baseline_out_does_not_move_it() -> None:
+    every = points(stored(usual()))
+    whole, narrowed = ranked(every, predictions=1e9), ranked(every, every.query("technique != 'dense'"), 1e9)
+    assert set(narrowed) == set(whole)
+    for name in (PRUNED, f"{MASKED}, sparsity 0.80"):
+        assert (narrowed[name].baseline, narrowed[name].break_even) == (DENSE, whole[name].break_even)
+    hidden = narrowed[DENSE]
+    assert (hidden.rank, hidden.on_front, hidden.picked) == (None, False, False)
+    assert [one.rank for one in narrowed.values()] == [1, None, 2]
+    assert "It has no baseline" not in answer(list(narrowed.values()), 1e9, JOULES, FREE)
+    assert any("without a rank" in said for said in remarks(list(narrowed.values())))
+    assert not remarks(list(whole.values()))
+    assert table(list(narrowed.values()), JOULES)["Rank"].isna().tolist() == [False, True, False]
 
 
 def test_without_a_dense_recipe_there_is_no_baseline() -> None:
     (one,) = shown([run("l1_channel_pruning", train=640.0, sample=1.5e-4)]).values()
     assert (one.baseline, one.break_even) == (None, None)
-    assert "It has no baseline" in answer([one], 1e6, JOULES)
+    assert "It has no baseline: no dense recipe is stored" in answer([one], 1e6, JOULES, FREE)
+
+
+def test_of_a_dense_recipe_it_is_not_said_that_it_lacks_a_baseline() -> None:
+    runs = [run(train=10.0, sample=1e-6), run(model="mlp_student", train=560.0, sample=7.5e-4)]
+    said = answer(list(shown(runs).values()), 1e6, JOULES, FREE)
+    assert said.endswith("It is dense itself, so that there is nothing for it to pay back.")
 
 
 def test_a_person_may_choose_another_baseline() -> None:
     known = points(stored(usual()))
     masked = known.loc[known["technique"] == "magnitude_pruning", "replicate_key"].iloc[0]
-    lifetime = Lifetime(1e6)
-    (front,) = lifetime.fronts(known)
-    found = {one.name: one for one in contenders(front, lifetime, masked)}
+    found = ranked(known, against=masked)
     assert {one.baseline for one in found.values()} == {None, f"{MASKED}, sparsity 0.80"}
     assert found[f"{MASKED}, sparsity 0.80"].break_even is None
     assert found[DENSE].break_even is not None
     assert found[DENSE].break_even.verdict == "always"
     with pytest.raises(BadInput, match="against: 'nothing'"):
-        contenders(front, lifetime, "nothing")
+        ranked(known, against="nothing")
 
 
 def test_the_most_accurate_dense_recipes_are_offered_as_baselines() -> None:
@@ -284,12 +350,28 @@ def test_recipes_that_would_be_called_alike_are_told_apart() -> None:
 
 
 def test_the_answer_is_one_sentence_with_what_the_baseline_takes() -> None:
-    said = answer(list(shown(usual(), 2e6).values()), 2e6, JOULES)
+    said = answer(list(shown(usual(), 2e6).values()), 2e6, JOULES, FREE)
     assert said.startswith(f"For 2 million predictions, {PRUNED} takes least")
     assert "953 J, of which 303 J for serving" in said
     assert f"Its baseline, {DENSE}, takes 2,085 J (difference -54 %)" in said
     assert "it pays back from 132,000 predictions on (95 %: " in said
-    assert "It is the baseline itself." in answer(list(shown(usual(), 1e3).values()), 1e3, JOULES)
+    assert "It is the baseline itself." in answer(list(shown(usual(), 1e3).values()), 1e3, JOULES, FREE)
+
+
+def test_the_pick_keeps_the_limits() -> None:
+    accurate = Limits.of({"accuracy_val": 0.918})
+    found = shown(usual(), 1e9, limits=accurate)
+    assert [one.name for one in found.values() if one.picked] == [DENSE]
+    said = answer(list(found.values()), 1e9, JOULES, accurate)
+    assert said.startswith(f"For 1 billion predictions and within the limits, {DENSE} takes least")
+    assert not any(one.picked for one in shown(usual(), limits=Limits.of({"accuracy_val": 0.99})).values())
+
+
+def test_an_unknown_figure_keeps_no_limit() -> None:
+    known, unknown = run(train=560.0, sample=1e-3), run("l1_channel_pruning", train=1.0, sample=1e-9, latency_ms=None)
+    (front,) = Lifetime(1e6).fronts(points(stored([known, unknown])))
+    assert pick(front, FREE) == unknown.run_id
+    assert pick(front, Limits.of({"latency_ms": 1e6})) == known.run_id
 
 
 def test_the_table_holds_every_recipe_in_one_unit_per_column() -> None:
@@ -297,9 +379,33 @@ def test_the_table_holds_every_recipe_in_one_unit_per_column() -> None:
     assert frame.loc[PRUNED, "Lifetime (J)"] == pytest.approx(801.5)
     assert frame.loc[PRUNED, "Making (J)"] == pytest.approx(650.0)
     assert frame.loc[PRUNED, "One prediction (µJ)"] == pytest.approx(151.5)
+    assert frame.loc[PRUNED, "Paired seeds"] == 3
     assert frame.loc[f"{MASKED}, sparsity 0.80", "Break-even"] == "never pays back"
     assert frame.loc[DENSE, "Break-even"] == ""
     assert frame["Rank"].tolist() == [1, 2, 3]
+
+
+def test_what_is_taken_away_says_what_it_holds_for() -> None:
+    found = list(shown(usual(), 2e6).values())
+    grid = Assumptions(country="FRA", pue=1.5)
+    said = terms(Lifetime(2e6, "One by one"), grid)
+    assert said.startswith("2 million predictions one by one, PUE 1.5, ") and said.endswith(" g CO2e per kWh (FRA)")
+    assert terms(Lifetime(2e6), Assumptions()) == "2 million predictions in batches"
+    assert f"Lifetime (mg CO2e), {said}" in table(found, scale(grid), said)
+    written = latex(found, scale(grid), said)
+    assert f"Lifetimes are of making the model and of {said}." in written
+    assert r"l1\_channel\_pruning, mnist\_cnn, sparsity 0.80" in written
+    assert r"95 \% interval" in written and r"\toprule" in written and "Rank" not in written
+
+
+def test_seeds_that_only_one_of_the_two_has_are_told() -> None:
+    alone = run("l1_channel_pruning", 0, train=640.0, sample=1.5e-4)
+    dense = [run(seed=seed, train=560.0 + 10 * seed, sample=7.5e-4) for seed in range(3)]
+    found = shown([alone, *dense])
+    assert found[PRUNED].break_even is not None
+    assert found[PRUNED].break_even.predictions == pytest.approx(80 / 6e-4)  # against its own seed, not the mean
+    (said,) = remarks(list(found.values()))
+    assert "may lie beside the crossing of their lines" in said
 
 
 def test_a_grid_and_a_building_scale_every_lifetime_alike() -> None:
@@ -315,7 +421,7 @@ def test_a_grid_and_a_building_scale_every_lifetime_alike() -> None:
 
 
 def test_it_says_what_it_is_of() -> None:
-    assert Lifetime(2e6).figure.title == "Lifetime energy, 2 million predictions"
+    assert Lifetime(2e6).figure.title == "Lifetime energy, 2 million predictions in batches"
     assert not Lifetime(2e6).figure.maximize
     assert Lifetime(2e6).figure.text(7200.0) == "2.00 Wh"
 

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 import numpy as np
 import pandas as pd
@@ -175,6 +175,52 @@ def test_the_cheapest_in_joules_says_how_they_were_obtained() -> None:
     pick = pareto.cheapest(told(stored(factory.records(1, kind="apportioned"))), "energy_per_sample_j")
     assert pick is not None
     assert pick.kind == "apportioned"
+
+
+@pytest.mark.parametrize("pick", [pareto.most_accurate, lambda points: pareto.cheapest(points, "size_bytes")])
+def test_of_recipes_whose_validation_accuracy_is_unknown_none_is_picked(
+    pick: Callable[[pd.DataFrame], pareto.Pick | None],
+) -> None:
+    unknown = [record.model_copy(update={"accuracy_val": None}) for record in factory.records(1)]
+    assert pick(told(stored(unknown))) is None
+    known = factory.record(factory.spec(seed=1, technique="l1_channel_pruning", sparsity=0.5))
+    found = pick(told(stored([known])))
+    assert found is not None and (found.run_id, found.compared) == (known.run_id, 1)
+
+
+def test_grams_of_two_grids_are_never_ranked_together() -> None:
+    found = list(factory.records(2))
+    dirty, green = found[: len(found) // 2], found[len(found) // 2 :]
+    table = stored(
+        (factory.on_grid(record, 500.0) for record in dirty), (factory.on_grid(record, 20.0) for record in green)
+    )
+    fronts = pareto.fronts(table, ["accuracy_val", "carbon_train_g"])
+    assert {front.keys["g_per_kwh"]: set(front.table["run_id"]) for front in fronts} == {
+        "500.0": {record.run_id for record in dirty},
+        "20.0": {record.run_id for record in green},
+    }
+    (whole,) = pareto.fronts(table, ["accuracy_val", "energy_train_j"])
+    assert len(whole.table) == len(table)
+
+
+@pytest.mark.parametrize("joules", [0.0, None])
+def test_grams_whose_grid_is_unknown_are_in_no_group(joules: float | None) -> None:
+    odd = factory.record(factory.spec(seed=7), carbon_train_g=1.0, energy_train_j=joules)
+    table = stored([factory.on_grid(record, 360.0) for record in factory.records(1)], [odd])
+    (front,) = pareto.fronts(table, ["accuracy_val", "carbon_train_g"])
+    assert odd.run_id not in set(front.table["run_id"])
+    assert set(pareto.lacking(table, ["accuracy_val", "carbon_train_g"])["run_id"]) == {odd.run_id}
+
+
+@pytest.mark.parametrize("grid", [707.686, 1306.025, 1000 / 3, 0.001])
+def test_runs_on_one_grid_stay_together_whatever_their_joules_are(grid: float) -> None:
+    joules = 10.0 ** np.linspace(-6, 9, 40)
+    table = stored(
+        factory.on_grid(factory.record(factory.spec(seed=seed), energy_train_j=float(each)), grid)
+        for seed, each in enumerate(joules)
+    )
+    (front,) = pareto.fronts(table, ["accuracy_val", "carbon_train_g"])
+    assert len(front.table) == len(joules)
 
 
 def test_own_runs_come_first() -> None:

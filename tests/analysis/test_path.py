@@ -14,6 +14,7 @@ from greenai_core.spec import check
 from greenai_core.store import records
 from tests import factory
 
+SEED_1 = factory.spec(seed=1)
 SIZE, PARAMS, JOULES = FIGURES["size_bytes"], FIGURES["params"], FIGURES["energy_train_j"]
 
 
@@ -153,6 +154,13 @@ def test_the_table_tells_what_each_stage_changed() -> None:
     assert told["Change (points)"].iloc[2] == f"{(0.91 - 0.6) * 100:+.2f}"
     assert told["Energy of the stage"].str.endswith("○ estimated").all()
     assert "Training energy so far" in table(path(record, JOULES, records.table()))
+
+
+def test_grams_of_another_grid_do_not_stand_beside_a_run() -> None:
+    record = factory.on_grid(pruned(), 500.0)
+    saved(record, factory.on_grid(factory.record(factory.spec()), 20.0), factory.on_grid(factory.record(SEED_1), 500.0))
+    found = beside(record, FIGURES["carbon_train_g"], records.table())
+    assert set(found["seed"]) == {0, 1} and len(found) == 2
 
 
 def test_points_stand_beside_a_run_only_where_they_compare() -> None:

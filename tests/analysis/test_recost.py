@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
 from typing import Any
 
 import pytest
@@ -10,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from greenai_core.analysis.figures import SIGNS, sign
-from greenai_core.analysis.recost import NO_GRID, NOT_KEPT, Assumptions, recost, recost_table, watts_assumed
+from greenai_core.analysis.recost import NO_GRID, NOT_KEPT, Assumptions, recost, watts_assumed
 from greenai_core.energy.carbon import country_intensity
 from greenai_core.errors import BadInput
 from greenai_core.record import EnergyKind, Record, StageRecord, least_sure
@@ -135,15 +134,6 @@ def test_carbon_is_that_of_the_building_on_the_grid() -> None:
 def test_bad_assumptions_are_refused_by_name(fields: dict[str, Any], sentence: str) -> None:
     with pytest.raises(BadInput, match=f"^{sentence}"):
         recost(factory.record(), Assumptions(**fields))
-
-
-def test_the_table_holds_every_record_under_the_same_assumptions() -> None:
-    found = list(factory.records(1))
-    assumptions = Assumptions(country="FRA", w_per_core=8.0)
-    table = recost_table(found, assumptions)
-    assert table["run_id"].tolist() == [record.run_id for record in found]
-    assert table["energy_train_j"].tolist() == [recost(record, assumptions).energy_train_j for record in found]
-    assert set(table.columns) == set(asdict(recost(found[0], assumptions)))
 
 
 @given(kind=KINDS, watts=st.floats(0.1, 100), pue=st.floats(1, 5))

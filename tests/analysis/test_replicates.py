@@ -107,6 +107,19 @@ def test_every_seed_counts_once() -> None:
     assert (row["seeds"], len(row["run_ids"]), row["origin"]) == (2, 3, replicates.BOTH)
 
 
+def test_what_each_seed_tells_is_in_the_order_of_the_points() -> None:
+    runs = table(
+        [
+            {"replicate_key": key, "seed": seed, "accuracy_val": accuracy}
+            for key, seed, accuracy in (("b", 1, 0.8), ("a", 0, 0.5), ("b", 0, 0.6), ("b", 1, 0.9))
+        ]
+    )
+    found = replicates.by_seed(runs, ["accuracy_val"])
+    assert list(replicates.points(runs, FIGURES)["replicate_key"]) == ["b", "a"]
+    assert list(found.index) == [(0, 0), (0, 1), (1, 0)]
+    assert found["accuracy_val"].tolist() == pytest.approx([0.6, 0.85, 0.5])
+
+
 def test_one_seed_has_no_interval_but_that_of_its_readings() -> None:
     readings = {"energy_per_sample_ci95_j": 0.3}
     once = replicates.points(table([{"seed": 0, **readings}]), FIGURES).iloc[0]

@@ -53,8 +53,8 @@ def existing(table: pd.DataFrame, third: str, group: str | None = None, **filter
 
 @cache
 def stored() -> pd.DataFrame:
-    for record in factory.records(2, carbon_train_g=1.5):
-        records.save(record)
+    for record in factory.records(2):
+        records.save(factory.on_grid(record, 360.0))
     return records.table()
 
 

@@ -3,7 +3,8 @@ from __future__ import annotations
 import pytest
 
 from greenai_core.analysis import tables
-from greenai_core.store import records
+from greenai_core.jobs.access import Access
+from greenai_core.store import records, remarks
 from tests import factory
 
 
@@ -20,6 +21,25 @@ def test_columns_carry_their_unit_and_energies_how_they_were_obtained() -> None:
     assert set(frame["energy_train_j_kind"]) == {"○ estimated"}
     order = list(frame.columns)
     assert order.index("energy_train_j_kind") == order.index("energy_train_j") + 1
+
+
+def test_what_people_wrote_is_shown_where_it_stands_beside_the_runs() -> None:
+    for run_id in ("a", "b"):
+        records.save(factory.record(run_id=run_id))
+    assert not {"tags", "note"} & set(tables.shown(records.table())[0])
+    assert not {"tags", "note"} & set(tables.shown(remarks.beside(records.table()))[0])
+    remarks.write_note("a", "worth a look", Access.local())
+    frame, headings = tables.shown(remarks.beside(records.table()))
+    assert dict(zip(frame["run_id"], frame["note"], strict=True)) == {"a": "worth a look", "b": ""}
+    assert headings["note"].heading == "Note" and "tags" not in frame
+
+
+def test_what_is_no_time_is_an_empty_cell() -> None:
+    records.save(factory.record())
+    for text in ("2026-W05-6T12:00:00Z", "2026-01-31x12:00:00", "yesterday", "9999-12-31T23:59:59+00:00"):
+        frame, _ = tables.shown(records.table().assign(created_at=text))
+        assert str(frame["created_at"].dtype).endswith(", UTC]")
+        assert frame["created_at"].isna().all() == (text[:4] != "9999")
 
 
 def test_an_empty_table_has_the_same_columns() -> None:

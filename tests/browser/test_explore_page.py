@@ -42,7 +42,7 @@ def test_a_limit_moves_the_recommended_recipe_and_its_sentence(filled: Dashboard
     expect(again.locator(".st-key-recommended")).to_contain_text("within the limits")
 
 
-def test_the_csv_of_a_box_holds_exactly_the_runs_of_its_points(
+def test_the_table_and_the_csv_of_a_box_hold_exactly_its_points_and_their_runs(
     filled: Dashboard, page: Page, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     page.goto(f"{filled.url}/explore")
@@ -59,12 +59,20 @@ def test_the_csv_of_a_box_holds_exactly_the_runs_of_its_points(
     page.mouse.move(middle, area["y"] + area["height"] - 2, steps=8)
     page.mouse.up()
     expect(page.get_by_role("heading", name="Selected points")).to_be_visible()
-    with page.expect_download() as download:
-        page.get_by_role("button", name="Download CSV", exact=True).click()
     for name, value in filled.settings.items():
         monkeypatch.setenv(name, value)
     found = factory.view(Filters("digits"))
     assert found is not None
+    points = found.front.table[found.front.table["run_id"].isin(chosen)].sort_values("accuracy_val", ascending=False)
+    cells = zip(points["technique"], points["network"], points["sparsity"], points["seeds"], strict=True)
+    rows = [
+        "TechniqueModelSparsitySeeds",
+        *(f"{one}{model}{sparsity:g}{seeds}" for one, model, sparsity, seeds in cells),
+    ]
+    table = page.get_by_test_id("stDataFrame").first.locator("[role=row]")  # as a screen reader is given it
+    expect(table).to_have_text([re.compile(f"^{re.escape(row)}") for row in rows])
+    with page.expect_download() as download:
+        page.locator(".st-key-csv").get_by_role("button").click()
     expected = set(found.runs_of(chosen)["run_id"])
     assert 0 < len(expected) < len(found.runs)
     assert set(pd.read_csv(download.value.path())["run_id"]) == expected

@@ -14,14 +14,23 @@ from greenai_core.analysis.contenders import Contender
 from greenai_core.analysis.lifetime import LEAST, MOST
 from greenai_core.charts import lifetime as lifetime_chart
 
-BASE = Costs(train_j=560.0, per_sample_j=7.5e-4, train_se_j=5.0, per_sample_se_j=1e-6, df=4)
+
+def costs(train: float, sample: float, train_sd: float = 0.0, sample_sd: float = 0.0) -> Costs:
+    """Three seeds around two means."""
+    return Costs(
+        tuple((seed, train + part * train_sd, sample + part * sample_sd) for seed, part in enumerate((-1.0, 0.0, 1.0)))
+    )
+
+
+BASE = costs(560.0, 7.5e-4)
 
 
 def contender(name: str, costs: Costs, baseline: str | None = "dense", **changes: Any) -> Contender:
     values: dict[str, Any] = {
         "run_id": f"run-{name}",
+        "dense": baseline is None,
         "rank": 1,
-        "runs": 3,
+        "seeds": 3,
         "accuracy_val": 0.9,
         "accuracy": None,
         "lifetime_j": costs.at(1e6),
@@ -33,11 +42,11 @@ def contender(name: str, costs: Costs, baseline: str | None = "dense", **changes
 
 
 DENSE = contender("dense", BASE, None)
-PRUNED = contender("pruned", Costs(train_j=640.0, per_sample_j=3.5e-4, train_se_j=5.0, per_sample_se_j=1e-6, df=4))
-UNSURE = contender("unsure", Costs(train_j=640.0, per_sample_j=7.4e-4, train_se_j=5.0, per_sample_se_j=5e-6, df=4))
-CHEAP = contender("cheap", Costs(train_j=400.0, per_sample_j=8.5e-4))
-NEVER = contender("masked", Costs(train_j=780.0, per_sample_j=7.6e-4))
-LATE = contender("late", Costs(train_j=560.0 + 2e3, per_sample_j=7.5e-4 - 1e-9))
+PRUNED = contender("pruned", costs(640.0, 3.5e-4, 8.0, 2e-6))
+UNSURE = contender("unsure", costs(640.0, 7.4e-4, 8.0, 8e-6))
+CHEAP = contender("cheap", Costs(((0, 400.0, 8.5e-4),)))
+NEVER = contender("masked", costs(780.0, 7.6e-4))
+LATE = contender("late", costs(560.0 + 2e3, 7.5e-4 - 1e-9))
 
 
 def drawn(*shown: Contender, **options: Any) -> dict[str, go.Scatter]:
@@ -82,7 +91,7 @@ def test_an_interval_without_end_is_drawn_to_the_edge() -> None:
 
 
 def test_an_interval_from_nothing_on_is_drawn_from_the_edge() -> None:
-    wide = contender("wide", Costs(train_j=640.0, per_sample_j=3.5e-4, train_se_j=60.0, per_sample_se_j=1e-6, df=4))
+    wide = contender("wide", costs(640.0, 3.5e-4, 100.0, 2e-6))
     assert wide.break_even is not None
     assert wide.break_even.interval is not None
     assert wide.break_even.interval[0] == 0
@@ -136,7 +145,7 @@ def test_the_chart_in_words_names_lifetimes_and_crossings() -> None:
     said = lifetime_chart.describe([DENSE, PRUNED, CHEAP, NEVER], predictions=1e6)
     assert "1,000 to 1 trillion" in said
     assert "For 1 million predictions: dense 1,310 J, pruned 990 J" in said
-    assert "pruned crosses dense at 200,000 predictions, after which it is the cheaper one" in said
-    assert "cheap crosses dense at 1.6 million predictions, after which it is the dearer one" in said
-    assert "masked crosses" not in said
-    assert "No line crosses its baseline." in lifetime_chart.describe([DENSE, NEVER], predictions=1e6)
+    assert "pruned breaks even with dense at 200,000 predictions, after which it is the cheaper one" in said
+    assert "cheap breaks even with dense at 1.6 million predictions, after which it is the dearer one" in said
+    assert "masked breaks" not in said
+    assert "None breaks even with its baseline here." in lifetime_chart.describe([DENSE, NEVER], predictions=1e6)

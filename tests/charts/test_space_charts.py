@@ -23,8 +23,8 @@ from tests import factory
 
 @cache
 def stored() -> pd.DataFrame:
-    for record in factory.records(2, carbon_train_g=1.5):
-        records.save(record)
+    for record in factory.records(2):
+        records.save(factory.on_grid(record, 360.0))
     return records.table()
 
 
@@ -80,6 +80,16 @@ def test_the_front_is_large_and_stands_on_stems(table: pd.DataFrame) -> None:
     assert stems.line.color == "#123456"
     assert len(stems.z) == 3 * len(front)
     assert max(z for z in stems.z[::3]) < shown["z"].min()
+
+
+def test_tied_points_are_of_middle_size_and_the_legend_says_so(table: pd.DataFrame) -> None:
+    found = ranked(table)
+    figure = space_chart.draw(found, by="technique", grey="grey")
+    tied = set(found.deep.front.table.loc[found.deep.front.table["tied"], "run_id"])
+    shown = points(figure)
+    assert tied and set(shown.index[shown["size"] == space_chart.MIDDLE]) == tied
+    (named,) = [trace for trace in figure.data if trace.name == "Tied"]
+    assert named.marker.size == space_chart.MIDDLE
 
 
 def test_a_point_of_one_seed_is_hollow_in_space_and_tells_what_it_tells_in_the_plane() -> None:
@@ -153,10 +163,12 @@ def test_over_a_narrow_range_a_parallel_axis_still_has_marks(table: pd.DataFrame
     assert list(lines(parallel.draw(ranked(table), by="model", grey="grey")).dimensions[-1].ticktext) == ["2.0"]
 
 
-def test_a_cost_of_zero_has_no_line(table: pd.DataFrame) -> None:
+def test_a_cost_of_zero_has_no_line_and_is_said_to_be_left_out(table: pd.DataFrame) -> None:
     table["cpu_s"] = [0.0, *table["cpu_s"].iloc[1:]]
     table["replicate_key"] = table["run_id"]
-    trace = lines(parallel.draw(ranked(table, "CPU time"), by="technique", grey="grey"))
+    found = ranked(table, "CPU time")
+    assert "1 run with a cost of 0 or less" in found.deep.left_out
+    trace = lines(parallel.draw(found, by="technique", grey="grey"))
     assert {len(dimension.values) for dimension in trace.dimensions} == {len(table) - 1}
     assert all(np.isfinite(dimension.values).all() for dimension in trace.dimensions)
 
@@ -185,4 +197,6 @@ def test_the_legend_names_what_is_on_the_front(table: pd.DataFrame) -> None:
     found = ranked(table)
     figure = space_chart.draw(found, by="technique", grey="grey")
     named = [trace.name for trace in figure.data if trace.showlegend is not False and trace.mode == "markers"]
-    assert set(named) == set(found.deep.front.points["technique"]) != set(found.deep.front.table["technique"])
+    assert (
+        set(named) - {"Tied"} == set(found.deep.front.points["technique"]) != set(found.deep.front.table["technique"])
+    )

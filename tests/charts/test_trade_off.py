@@ -20,8 +20,8 @@ from tests import factory
 
 @pytest.fixture
 def table() -> pd.DataFrame:
-    for record in factory.records(2, carbon_train_g=1.5):
-        records.save(record)
+    for record in factory.records(2):
+        records.save(factory.on_grid(record, 360.0))
     return records.table()
 
 
@@ -69,6 +69,20 @@ def test_dominated_points_are_faded_unless_they_are_tied_with_the_front(table: p
     assert 0 < len(full) < len(shown)
     assert set(shown.loc[full["run_id"], "opacity"]) == {1.0}
     assert (shown.drop(index=full["run_id"])["opacity"] < 0.8).all()
+
+
+def test_tied_points_are_ringed_and_named_in_the_legend(table: pd.DataFrame) -> None:
+    found, figure = drawn(table)
+    tied = found.front.table[found.front.table["tied"]]
+    (rings,) = [trace for trace in figure.data if trace.name == "Tied"]
+    assert rings.showlegend is None and rings.customdata is None
+    assert list(rings.y) == pytest.approx(list(tied["accuracy_val"] * 100)) and len(tied)
+    for record in factory.records(1, dataset="kmnist"):
+        records.save(record)
+    single = factory.view(Filters("kmnist"))
+    assert single is not None and not single.front.table["tied"].any()
+    names = [trace.name for trace in trade_off.draw(single, by="model", rim="white").data]
+    assert "Tied" not in names
 
 
 def test_a_point_of_one_seed_is_hollow_and_has_no_bars() -> None:

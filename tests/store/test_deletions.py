@@ -148,7 +148,8 @@ def test_what_is_written_about_a_run_of_the_bank_outlives_the_own_record() -> No
     records.delete(["run"], LOCAL)
     deletions.empty(LOCAL)
     assert records.load("run") == record
-    assert records.table()[["origin", "tags"]].to_numpy().tolist() == [["bank", "kept"]]
+    table = remarks.beside(records.table())
+    assert table[["origin", "tags", "note"]].to_numpy().tolist() == [["bank", "kept", "a note"]]
 
 
 @pytest.mark.usefixtures("any_store")

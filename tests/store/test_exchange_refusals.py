@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import math
+import re
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,9 @@ from greenai_core.errors import BadInput, ReadOnly
 from greenai_core.jobs.access import Access
 from greenai_core.record import Record
 from greenai_core.settings import ROOT
-from greenai_core.store import exchange, records
+from greenai_core.store import contradictions, exchange, intake, records
+from greenai_core.store.exchange import Imported
+from greenai_core.store.rows import from_row, plain
 from greenai_core.store.schema import RUN_COLUMNS
 from tests import factory
 
@@ -102,6 +105,8 @@ CASES: list[tuple[Form, str]] = [
     ({"spec": OTHER_SPEC, "spec_id": factory.spec(seed=3).spec_id, "seed": 3}, "record 2 (bad): recipe: is not that"),
     ({"run_id": None, "seed": None}, "record 2: run_id and seed: are required and empty."),
     ({"params": 10.5}, "record 2: params: "),
+    ({"created_at": "2026-02-30"}, "record 2 (bad): created_at: '2026-02-30' is no time in ISO 8601"),
+    ({"created_at": "0001-01-01T00:00+10:00"}, "record 2 (bad): created_at: '0001-01-01T00:00+10:00' is no time"),
 ]
 
 
@@ -121,6 +126,94 @@ UNITS = [
     ("wall_min", "is in min; a record has wall_s, in seconds: multiply by 60 and rename it."),
     ("accuracy (%)", "is in per cent; a record has accuracy, in a fraction: divide by 100 and rename it."),
 ]
+
+
+def times(name: str, factor: float) -> Form:
+    """A figure in another unit."""
+    return {name: form()[name] * factor}
+
+
+CONTRADICTIONS: list[tuple[Form, str]] = [
+    (
+        times("energy_train_j", 1 / 3.6e6),
+        r"energy_train_j: is [\d.]+e-05, and its stages add up to \d\d.\d+; is it in kWh\? Then multiply by 3,600,000.",
+    ),
+    (times("energy_train_j", 1 / 3600), r"energy_train_j: .* is it in Wh\? Then multiply by 3,600."),
+    (times("energy_train_j", 1e3), r"energy_train_j: .* is it in mJ\? Then divide by 1,000."),
+    (
+        times("energy_train_j", 0.7),
+        r"energy_train_j: is \S+, and its stages add up to \S+; correct one of them.",
+    ),
+    ({"energy_train_j": 0.0}, r"energy_train_j: is 0, and its stages add up to \d\d.\d+; correct one of them."),
+    (times("cpu_s", 1 / 60), r"cpu_s: is .*, and its stages add up to .*; is it in min\? Then multiply by 60."),
+    ({"params": 1_200, "nonzero_params": 600}, r"params: is 1,200, and its last stage left 1,199,882; correct one"),
+    (
+        times("latency_ms", 1e-3),
+        r"latency_ms: is 0.000\d+, and its newest measurement says 0.\d+; is it in s\? Then multiply by 1,000.",
+    ),
+    (times("throughput", 2), r"throughput: is .*, and its newest measurement says .*; correct one of them."),
+    (times("energy_per_sample_j", 1e6), r"energy_per_sample_j: .* is it in µJ\? Then divide by 1,000,000."),
+    (times("energy_per_sample_b1_j", 1e-3), r"energy_per_sample_b1_j: .* is it in kJ\? Then multiply by 1,000."),
+    (
+        {"carbon_train_g": 1e-6, "carbon_intensity": {"g_per_kwh": 400}},
+        r"carbon_train_g: is 1e-06, and its training energy at its carbon_intensity comes to 0.00\d+; correct one",
+    ),
+    (
+        times("wall_s", 1 / 60),
+        r"wall_s: is \S+, and its stages alone took \S+; is it in min\? Then multiply by 60.",
+    ),
+    (
+        times("energy_spent_j", 1e-3),
+        r"energy_spent_j: .*, and its stages alone took \S+; is it in kJ\? Then",
+    ),
+    (
+        {"size_bytes": 5},
+        r"size_bytes: is 5, too little for a file that holds 599,941 weights that are not zero; is it in MB\? Then",
+    ),
+    ({"size_bytes": 4_690}, r"size_bytes: is 4,690, too little .*; is it in KB\? Then multiply by 1,024."),
+    (
+        {"size_bytes": 9, "params": None, "nonzero_params": None},
+        r"size_bytes: is 9, too little for a file that holds a model; is it in KB\? Then multiply by 1,024.",
+    ),
+]
+
+
+@pytest.mark.parametrize("format", FORMATS)
+def test_a_figure_in_another_unit_is_told_by_the_stages_and_measurements_beside_it(format: str, tmp_path: Path) -> None:
+    for changes, sentence in CONTRADICTIONS:
+        assert re.match(rf"in\.{format}: record 2 \(bad\): {sentence}", broken(changes, tmp_path, format)), changes
+
+
+def test_rounded_figures_and_what_nothing_stands_beside_are_taken(tmp_path: Path) -> None:
+    figures = ("energy_train_j", "energy_spent_j", "latency_ms", "throughput", "energy_per_sample_j", "cpu_s", "wall_s")
+    rounded = form(run_id="rounded", **{name: float(f"{form()[name]:.1e}") for name in figures})
+    alone = form(run_id="alone", stages=[], measurements=[], energy_train_j=1.0, latency_ms=1.0, cpu_s=1.0)
+    unknown = form(run_id="unknown", **dict.fromkeys(("energy_train_j", "latency_ms", "cpu_s", "size_bytes")))
+    stages = [{**stage, "energy_j": None, "cached": True} for stage in STAGES]
+    of_unknown = form(run_id="of unknown", stages=stages, energy_spent_j=0.5, wall_s=0.5)
+    path = written(tmp_path / "in.json", [rounded, alone, unknown, of_unknown])
+    assert exchange.import_file(path) == Imported(4, 0)
+
+
+def test_what_a_counter_saw_between_two_stages_may_be_less_than_nothing(tmp_path: Path) -> None:
+    measured = form(energy_spent_kind="measured", energy_spent_j=1.0)
+    assert exchange.import_file(written(tmp_path / "in.json", [measured])) == Imported(1, 0)
+
+
+def test_stages_of_a_teacher_and_what_earlier_attempts_spent_are_counted_as_the_run_counts_them(tmp_path: Path) -> None:
+    distilled = json.loads(factory.record(factory.spec(technique="distill", model="mlp_student")).model_dump_json())
+    earlier = {"epoch": 2, "energy_j": 20.0, "cpu_s": 5.0, "wall_s": 100.0}
+    first, *rest = form()["stages"]
+    resumed = form(stages=[{**first, "wall_s": 103.0, "resumed": earlier}, *rest])
+    assert exchange.import_file(written(tmp_path / "in.json", [distilled, resumed])) == Imported(2, 0)
+
+
+def test_no_record_of_this_program_contradicts_itself() -> None:
+    shipped = sorted((ROOT / "results" / "bank").glob("*.parquet"))
+    found = [from_row(plain(row)) for path in shipped for row in pd.read_parquet(path).to_dict("records")]
+    assert len(found) > 90
+    for record in (*found, *factory.records(2), *factory.records(1, kind="measured")):
+        assert list(contradictions.found(record)) == [], record.run_id
 
 
 @pytest.mark.parametrize("format", FORMATS)
@@ -164,26 +257,26 @@ def test_a_newer_schema_is_said_before_its_new_fields_are(format: str, tmp_path:
 @pytest.mark.parametrize("format", FORMATS)
 def test_what_a_table_of_runs_has_besides_is_left_out(format: str, tmp_path: Path) -> None:
     more = {"origin": "own", "energy_kind": "estimated", "technique": "dense", "sparsity": 0.0}
-    assert exchange.import_file(written(tmp_path / f"in.{format}", [form(**more)])) == (1, 0)
+    assert exchange.import_file(written(tmp_path / f"in.{format}", [form(**more)])) == Imported(1, 0)
     assert records.load("new") == Record.model_validate(form())
 
 
 @pytest.mark.parametrize("format", FORMATS)
 def test_two_records_of_one_run_that_differ_are_refused(format: str, tmp_path: Path) -> None:
-    path = written(tmp_path / f"in.{format}", [form(), form(run_id="other"), form(latency_ms=1.0)])
+    path = written(tmp_path / f"in.{format}", [form(), form(run_id="other"), form(f1_macro=0.5)])
     assert f"in.{format}: records 1 and 3 are both of run new and differ; keep one of them." in refused(path)
 
 
 @pytest.mark.parametrize("format", FORMATS)
 def test_a_record_that_stands_there_twice_is_stored_once(format: str, tmp_path: Path) -> None:
     path = written(tmp_path / f"in.{format}", [form(), form(run_id="other"), form()])
-    assert exchange.import_file(path) == (2, 1)
+    assert exchange.import_file(path) == Imported(2, 1)
     assert {row["run_id"] for _, row in records.rows("own")} == {"stored", "new", "other"}
 
 
 def test_not_a_number_is_unknown_where_a_data_frame_says_it_and_refused_elsewhere(tmp_path: Path) -> None:
     unknown = form(f1_macro=math.nan)
-    assert exchange.import_file(written(tmp_path / "in.parquet", [unknown])) == (1, 0)
+    assert exchange.import_file(written(tmp_path / "in.parquet", [unknown])) == Imported(1, 0)
     assert records.load("new").f1_macro is None
     assert "record 1: f1_macro: nan is no number; what is unknown is null." in refused(
         written(tmp_path / "in.json", [unknown])
@@ -216,20 +309,20 @@ def test_a_data_frame_that_went_through_pandas_is_taken(tmp_path: Path) -> None:
     assert both["params"].dtype == float
     both.to_csv(tmp_path / "both.csv", index=False)
     both.to_parquet(tmp_path / "both.parquet", index=False)
-    assert exchange.import_file(tmp_path / "both.csv") == (1, 1)
-    assert exchange.import_file(tmp_path / "both.parquet") == (0, 2)
+    assert exchange.import_file(tmp_path / "both.csv") == Imported(1, 1)
+    assert exchange.import_file(tmp_path / "both.parquet") == Imported(0, 2)
     assert records.load("new") == Record.model_validate(form(params=None, nonzero_params=None))
 
 
 def test_a_run_cut_short_may_have_spent_less_than_the_noise_of_its_idle_power(tmp_path: Path) -> None:
     path = written(tmp_path / "in.json", [form(status="aborted", energy_spent_j=-0.01)])
-    assert exchange.import_file(path) == (1, 0)
+    assert exchange.import_file(path) == Imported(1, 0)
 
 
 def test_the_printed_record_of_a_run_is_a_file_to_import(tmp_path: Path) -> None:
     path = tmp_path / "run.json"
     path.write_text(json.dumps({**form(), "energy_kind": "estimated"}, indent=2))
-    assert exchange.import_file(path) == (1, 0)
+    assert exchange.import_file(path) == Imported(1, 0)
 
 
 def test_every_record_of_the_bank_may_be_imported() -> None:
@@ -282,13 +375,13 @@ def test_a_structure_that_is_cut_off_is_named(tmp_path: Path) -> None:
 def test_a_byte_order_mark_of_a_spreadsheet_is_no_part_of_the_first_name(tmp_path: Path) -> None:
     path = written(tmp_path / "in.csv", [form()])
     path.write_bytes(b"\xef\xbb\xbf" + path.read_bytes())
-    assert exchange.import_file(path) == (1, 0)
+    assert exchange.import_file(path) == Imported(1, 0)
 
 
 @pytest.mark.usefixtures("any_store")
 def test_a_store_that_fails_halfway_keeps_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     records.save(factory.record(run_id="stored"))
-    put: Callable[..., None] = exchange._put
+    put: Callable[..., None] = intake._put
     calls: list[int] = []
 
     def fails_later(*arguments: Any) -> None:
@@ -298,7 +391,7 @@ def test_a_store_that_fails_halfway_keeps_nothing(tmp_path: Path, monkeypatch: p
             raise BadInput("the disk is full.")
 
     monkeypatch.setattr("greenai_core.store.batches.AT_ONCE", 2)
-    monkeypatch.setattr(exchange, "_put", fails_later)
+    monkeypatch.setattr(intake, "_put", fails_later)
     path = written(tmp_path / "in.json", [form(run_id=f"run {number}") for number in range(6)])
     before = (records.version(), records.rows("own"))
     with pytest.raises(BadInput, match="the disk is full"):
@@ -313,7 +406,7 @@ def test_a_visitor_who_may_only_look_imports_nothing(tmp_path: Path) -> None:
         with pytest.raises(ReadOnly):
             exchange.import_upload("in.json", file, Access.of_dashboard("0.0.0.0", None))
         assert len(records.rows("own")) == 1
-        assert exchange.import_upload("in.json", file, Access.local()) == (1, 0)
+        assert exchange.import_upload("in.json", file, Access.local()) == Imported(1, 0)
         assert not file.closed
 
 

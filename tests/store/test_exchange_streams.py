@@ -6,6 +6,7 @@ import io
 import json
 import random
 import re
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -15,9 +16,12 @@ from typing import Any
 import pytest
 
 from greenai_core.errors import BadInput
+from greenai_core.jobs.access import Access
 from greenai_core.jobs.warm import environment
 from greenai_core.progress import Progress
+from greenai_core.record import Record
 from greenai_core.store import exchange, json_stream, reading, records
+from greenai_core.store.exchange import Imported
 from greenai_core.store.rows import frame, to_row
 from tests import factory
 
@@ -98,13 +102,15 @@ def test_a_long_import_says_now_and_then_how_far_it_is(tmp_path: Path, monkeypat
         records.save(record)
     exchange.export(tmp_path / "out.json")
     told: list[Progress] = []
-    assert exchange.import_file(tmp_path / "out.json", told.append) == (0, 11)
+    assert exchange.import_file(tmp_path / "out.json", told.append) == Imported(0, 11)
     assert not told  # it is over before there is anything to say
+    records.delete([record.run_id for record in records.every()], Access.local())
     monkeypatch.setattr(exchange, "TOLD_EVERY_S", 0.0)
     exchange.import_file(tmp_path / "out.json", told.append)
     fractions = [progress.fraction for progress in told]
     assert fractions == sorted(fractions) and fractions[0] > 0 and fractions[-1] == pytest.approx(1)
     assert (told[0].message, told[-1].message) == ("1 record checked", "11 of 11 records stored")
+    assert "11 of 11 records compared" in {progress.message for progress in told}
 
 
 IMPORTS = """
@@ -158,3 +164,61 @@ def test_memory_does_not_grow_with_the_file(format: str, tmp_path: Path) -> None
     stored, grown = map(int, done.stdout.split())
     assert stored == count - known
     assert grown < 15, f"{grown} MB more for {large.stat().st_size / MB:.0f} MB"
+
+
+LARGEST_MB = 205
+"""A larger file than pages were ever asked to take."""
+
+BROKEN_AT_ITS_END = """
+import resource, sys
+from pathlib import Path
+from greenai_core.errors import BadInput
+from greenai_core.store import exchange, records
+small, broken, whole = map(Path, sys.argv[1:])
+known = exchange.import_file(small).stored
+before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+try:
+    exchange.import_file(broken)
+except BadInput as refused:
+    print(refused)
+print(len(records.rows("own")) - known)
+print(exchange.import_file(whole).stored)
+print((resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) // 1024)
+"""
+"""Prints what is said of a large file, how many of its records are stored then, how many of the same file without its
+last record, and by how many MB the process grew."""
+
+
+def long_record(run_id: str, **changes: Any) -> Record:
+    """A record with as many windows as several remeasurements leave."""
+    record = factory.record(run_id=run_id)
+    timed = record.measurements[0]
+    timed = timed.model_copy(update={"windows": timed.windows * 10})
+    return record.model_copy(update={"measurements": (timed,), **changes})
+
+
+@pytest.mark.slow
+def test_a_record_that_is_broken_at_the_end_of_a_large_file_keeps_all_of_it_out(tmp_path: Path) -> None:
+    small, broken, whole = (tmp_path / f"{name}.csv" for name in ("small", "broken", "whole"))
+    heading, line = frame([to_row(long_record("of all"))]).to_csv(index=False).splitlines()
+    (_, bad) = frame([to_row(long_record("bad", accuracy_val=97.0))]).to_csv(index=False).splitlines()
+    count = LARGEST_MB * MB // len(line) + 1
+    with whole.open("w") as file:
+        file.write(f"{heading}\n")
+        file.writelines(f"{line.replace('of all', f'run {number}')}\n" for number in range(count))
+    shutil.copy(whole, broken)
+    with broken.open("a") as file:
+        file.write(f"{bad}\n")
+    small.write_text(f"{heading}\n" + "".join(f"{line.replace('of all', f'small {place}')}\n" for place in range(600)))
+    done = subprocess.run(
+        [sys.executable, "-c", BROKEN_AT_ITS_END, *map(str, (small, broken, whole))],
+        env=environment(),
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    said, kept_of_broken, stored, grown = done.stdout.splitlines()
+    assert said.startswith(f"{broken}: record {count + 1} (bad): accuracy_val: is 97, and ought to lie in [0, 1].")
+    assert said.endswith(" Nothing was imported.")
+    assert (int(kept_of_broken), int(stored)) == (0, count)
+    assert int(grown) < 15, f"{grown} MB more for {whole.stat().st_size / MB:.0f} MB"

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from greenai_core.errors import BadInput, ReadOnly
 from greenai_core.jobs.access import Access
 from greenai_core.settings import settings
-from greenai_core.store import batches, exchange, records, remarks
-from greenai_core.store.remarks import NOTE_LENGTH, TAG_LENGTH, TAGS
+from greenai_core.store import batches, deletions, exchange, records, remarks
+from greenai_core.store.exchange import Imported
+from greenai_core.store.remarks import NOTE_LENGTH, TAG_LENGTH, TAGS, Remarks
 from tests import factory
 
 LOCAL = Access.local()
@@ -23,7 +26,11 @@ def save(*run_ids: str) -> None:
 
 
 def tagged() -> dict[str, str]:
-    return dict(records.table()[["run_id", "tags"]].to_numpy().tolist())
+    return dict(remarks.beside(records.table())[["run_id", "tags"]].to_numpy().tolist())
+
+
+def noted() -> dict[str, str]:
+    return dict(remarks.beside(records.table())[["run_id", "note"]].to_numpy().tolist())
 
 
 @pytest.mark.usefixtures("any_store")
@@ -36,7 +43,7 @@ def test_tags_are_a_column_of_the_table_and_none_of_the_record(tmp_path: Path) -
     assert tagged() == {"a": "Best so far, try", "b": "Best so far, first", "c": ""}
     assert remarks.parted(tagged()["a"]) == ("Best so far", "try") and remarks.parted("") == ()
     assert records.load("a") == frozen
-    assert records.table("bank")["tags"].tolist() == []
+    assert remarks.beside(records.table("bank"))["tags"].tolist() == []
 
 
 @pytest.mark.usefixtures("any_store")
@@ -47,13 +54,15 @@ def test_notes_are_kept_replaced_and_removed() -> None:
     assert remarks.note("a") == "first\nline ü"
     remarks.write_note("a", "second", LOCAL)
     assert (remarks.note("a"), remarks.note("b")) == ("second", "other")
+    assert noted() == {"a": "second", "b": "other"}
     remarks.write_note("a", " \n", LOCAL)
     assert remarks.note("a") == remarks.note("nobody") == ""
 
 
-def test_every_change_changes_the_version() -> None:
+def test_every_change_changes_the_version_of_what_is_written_and_none_that_of_the_runs() -> None:
     save("a")
-    seen = [records.version()]
+    runs, table = records.version(), records.table()
+    seen = [remarks.version()]
     for change in (
         lambda: remarks.tag(["a"], ["x"], [], LOCAL),
         lambda: remarks.tag(["a"], [], ["x"], LOCAL),
@@ -61,24 +70,78 @@ def test_every_change_changes_the_version() -> None:
         lambda: remarks.write_note("a", "", LOCAL),
     ):
         change()
-        assert records.version() not in seen
-        seen.append(records.version())
+        assert remarks.version() not in seen
+        seen.append(remarks.version())
+    assert records.version() == runs and records.table().equals(table)
+    save("b")
+    assert remarks.version() == seen[-1]
 
 
-def test_runs_of_the_bank_can_be_tagged_and_exports_leave_tags_alone(tmp_path: Path) -> None:
+def test_runs_of_the_bank_can_be_tagged() -> None:
     save("shipped")
     settings().bank.mkdir()
     exchange.export(settings().bank / "a.parquet", origin="own")
     records.delete(["shipped"], LOCAL)
     remarks.tag(["shipped"], ["seen"], [], LOCAL)
-    assert records.table("bank")["tags"].tolist() == ["seen"]
+    assert remarks.beside(records.table("bank"))["tags"].tolist() == ["seen"]
+
+
+FORMATS = ("json", "csv", "parquet")
+NOTE = 'quotes ", commas,\nlines and\rünïcode =1+1'
+
+
+@pytest.mark.usefixtures("any_store")
+@pytest.mark.parametrize("format", FORMATS)
+def test_files_carry_tags_and_notes(format: str, tmp_path: Path) -> None:
+    save("both", "tagged", "noted", "neither")
+    remarks.tag(["both", "tagged"], ["Best so far", "2026"], [], LOCAL)
+    for run_id in ("both", "noted"):
+        remarks.write_note(run_id, NOTE, LOCAL)
+    before = remarks.every()
+    assert before == {
+        "both": Remarks(("2026", "Best so far"), NOTE),
+        "tagged": Remarks(("2026", "Best so far")),
+        "noted": Remarks((), NOTE),
+    }
+    exchange.export(tmp_path / f"out.{format}")
+    records.delete(list(tagged()), LOCAL)
+    deletions.empty(LOCAL)
+    assert remarks.every() == {}
+    version = remarks.version()
+    assert exchange.import_file(tmp_path / f"out.{format}") == Imported(4, 0)
+    assert remarks.every() == before and remarks.version() != version
+
+
+def test_an_import_changes_nothing_that_is_written_here(tmp_path: Path) -> None:
+    save("known", "deleted", "unwritten")
+    remarks.tag(["known", "deleted", "unwritten"], ["theirs"], [], LOCAL)
     exchange.export(tmp_path / "out.json")
-    exchange.export(tmp_path / "out.csv")
-    assert "seen" not in (tmp_path / "out.json").read_text() + (tmp_path / "out.csv").read_text()
-    save("own")
-    remarks.tag(["own"], ["mine"], [], LOCAL)
-    assert exchange.import_file(tmp_path / "out.json") == (0, 1)
-    assert tagged() == {"shipped": "seen", "own": "mine"}
+    remarks.tag(["known", "deleted", "unwritten"], [], ["theirs"], LOCAL)
+    remarks.write_note("deleted", "mine", LOCAL)
+    records.delete(["deleted", "unwritten"], LOCAL)
+    assert exchange.import_file(tmp_path / "out.json") == Imported(2, 1)
+    assert remarks.every() == {"deleted": Remarks((), "mine"), "unwritten": Remarks(("theirs",))}
+
+
+@pytest.mark.parametrize(
+    ("written", "sentence"),
+    [
+        ({"tags": ["x" * (TAG_LENGTH + 1)]}, f"tag 'x+…': has {TAG_LENGTH + 1} characters, {TAG_LENGTH} at most are"),
+        ({"tags": "a,b\tc,\0"}, r"tag '\\x00': has a character that cannot be shown; leave it out"),
+        ({"tags": ",".join(map(str, range(TAGS + 1)))}, f"tags: are {TAGS + 1}, and a run has {TAGS} at most; leave"),
+        ({"tags": [1]}, "tags: are no texts; write them as one text with commas, or as a list of texts"),
+        ({"tags": {"a": 1}}, "tags: are no texts"),
+        ({"note": "x" * (NOTE_LENGTH + 1)}, "note: has 2,001 characters, 2,000 at most are kept; shorten it"),
+        ({"note": ["a"]}, "note: is no text"),
+    ],
+)
+def test_what_a_file_says_about_runs_is_checked(written: dict[str, Any], sentence: str, tmp_path: Path) -> None:
+    form = factory.record(run_id="a").model_dump(mode="json")
+    path = tmp_path / "in.json"
+    path.write_text(json.dumps([{**form, "run_id": "good", "tags": ["fine"]}, {**form, **written}]))
+    with pytest.raises(BadInput, match=rf"in\.json: record 2: {sentence}.*\. Nothing was imported\.$"):
+        exchange.import_file(path)
+    assert records.table().empty and remarks.every() == {}
 
 
 @pytest.mark.usefixtures("any_store")

@@ -19,6 +19,7 @@ from greenai_core.jobs.access import Access
 from greenai_core.jobs.warm import environment
 from greenai_core.record import Record
 from greenai_core.store import answers, database, exchange, records, schema, underway
+from greenai_core.store.exchange import Imported
 from greenai_core.store.keeper import Keeper
 from tests import factory
 from tests.jobs.waiting import until
@@ -155,7 +156,8 @@ def test_what_did_not_succeed_is_in_no_front_and_answers_nothing() -> None:
     records.save(done)
     for status in ("aborted", "failed"):
         # As good as can be, so that it would be on every front and answer its spec.
-        records.save(factory.record(run_id=status, status=status, accuracy_val=1.0, size_bytes=1, created_at="2027"))
+        best = {"accuracy_val": 1.0, "size_bytes": 1, "created_at": "2027-01-01"}
+        records.save(factory.record(run_id=status, status=status, **best))
     (front,) = pareto.fronts(records.table(), ["accuracy_val", "size_bytes"])
     assert list(front.table["run_id"]) == ["done"]
     (group,) = comparables(records.table(), ["accuracy_val"])
@@ -173,12 +175,13 @@ def test_files_carry_ended_runs_with_their_status_and_complete_what_was_aborted(
     records.save(unfinished("lost"))
     records.keep_unfinished(unfinished("at work"))
     exchange.export(tmp_path / "ended.json")
-    assert exchange.import_file(tmp_path / "ended.json") == (0, 2)
-    assert exchange.import_file(tmp_path / "done.json") == (1, 0)  # it could not be stored when it had succeeded
+    assert exchange.import_file(tmp_path / "ended.json") == Imported(0, 2)
+    # It could not be stored when it had succeeded.
+    assert exchange.import_file(tmp_path / "done.json") == Imported(1, 0)
     assert shown() == {"run": "succeeded", "lost": "aborted"}
-    assert exchange.import_file(tmp_path / "ended.json") == (0, 2)
+    assert exchange.import_file(tmp_path / "ended.json") == Imported(0, 2, 1, "run (status)")
     records.delete(["run", "lost"], Access.local())
-    assert exchange.import_file(tmp_path / "ended.json") == (2, 0)
+    assert exchange.import_file(tmp_path / "ended.json") == Imported(2, 0)
     assert shown() == {"run": "aborted", "lost": "aborted"}
 
 

@@ -18,6 +18,7 @@ from greenai_core import registry, run, runtime, spec, training, walk
 from greenai_core.acceleration import forward
 from greenai_core.candidate import Candidate
 from greenai_core.constraints import Mask
+from greenai_core.constraints.frozen import first
 from greenai_core.context import Context, Data, Images
 from greenai_core.errors import BadInput
 from greenai_core.export import export_onnx
@@ -417,6 +418,21 @@ def test_a_generation_is_born_anew_and_learns_from_the_one_before(data: Data, te
     assert len({id(model) for model in asked}) == 2 and len(asked) == 12
     assert disagreement(data, learnt.model, teacher) < 0.8 * disagreement(data, born, teacher)
     assert technique("self_distillation", generations=2).training_epochs == 12
+
+
+def test_self_distillation_leaves_frozen_blocks_as_they_are(data: Data) -> None:
+    taught = registered("plain_cnn")
+    for value in taught.state_dict().values():
+        if value.is_floating_point():
+            value.add_(0.1 * torch.rand_like(value))  # statistics that are not those of a fresh network
+    frozen = first(taught, 2)
+    after = technique("self_distillation", generations=2).apply(Candidate(taught, (frozen,)), context(data))
+    before, blocks = taught.state_dict(), {name.partition(".")[0] for name in frozen.by_name}
+    same = {name for name, value in after.model.state_dict().items() if torch.equal(value, before[name])}
+    assert len(blocks) == 2
+    assert {name for name in before if name.partition(".")[0] in blocks} <= same
+    fresh = {name for name, _ in taught.named_parameters()} - frozen.by_name.keys()
+    assert fresh and not fresh & same
 
 
 def test_hints_are_asked_for_in_every_epoch_and_maps_once() -> None:

@@ -6,8 +6,10 @@ import pytest
 import torch
 from torch import nn
 
-from greenai_core import checkpoint, registry
+from greenai_core import checkpoint, registry, training
 from greenai_core.candidate import Candidate
+from greenai_core.constraints.frozen import first
+from greenai_core.context import Data, Images
 from greenai_core.errors import BadInput
 from greenai_core.export import export_onnx, parity
 from greenai_core.metrics import macs, predicted_size_bytes
@@ -51,7 +53,7 @@ def test_tucker_of_a_kernel_of_low_rank_is_exact() -> None:
     with torch.no_grad():
         mixed = torch.einsum("oa,abhw,bi->oihw", torch.randn(24, 4), torch.randn(4, 3, 3, 3), torch.randn(3, 16))
         layer.weight.copy_(mixed)
-    network = nn.Sequential(nn.Conv2d(1, 16, 1), layer)
+    network = nn.Sequential(nn.Conv2d(1, 16, 1), layer, nn.Conv2d(24, 10, 1))
     after = factored({"name": "tucker_factorization", "rank_by": "energy", "energy": 0.999999}, network)
     assert (after[1].thin.in_channels, after[1].thin.out_channels) == (3, 4)
     images = torch.randn(2, *GREY)
@@ -82,14 +84,48 @@ def test_factors_survive_a_checkpoint_and_train_on() -> None:
 
 def test_depthwise_and_pointwise_convolutions_stay() -> None:
     network = nn.Sequential(
-        nn.Conv2d(1, 32, 3), nn.Conv2d(32, 32, 3, groups=32), nn.Conv2d(32, 32, 1), nn.Conv2d(32, 32, 3)
-    )
+        nn.Conv2d(1, 32, 3), nn.Conv2d(32, 32, 3, groups=32), nn.Conv2d(32, 32, 1), nn.Conv2d(32, 32, 3),
+        nn.Conv2d(32, 10, 3),
+    )  # fmt: skip
     after = factored({"name": "tucker_factorization"}, network)
-    assert [type(layer).__name__ for layer in after[1:]] == ["Conv2d", "Conv2d", "Sequential"]
+    assert [type(layer).__name__ for layer in after[1:]] == ["Conv2d", "Conv2d", "Sequential", "Conv2d"]
+
+
+def test_the_layer_that_gives_the_logits_stays_and_with_it_the_classes() -> None:
+    network = model("mnist_cnn").eval()
+    after = factored({"name": "svd_factorization"}, network)
+    assert torch.equal(after.fc2.weight, network.fc2.weight)
+    assert torch.linalg.matrix_rank(after.eval()(torch.randn(64, *GREY)) - after.fc2.bias) == 10
+
+
+@pytest.mark.parametrize("name", ["plain_cnn", "resnet20", "mobilenet_v2", "lstm"])
+def test_a_network_whose_only_linear_layer_gives_the_logits_is_refused(name: str) -> None:
+    with pytest.raises(
+        BadInput, match=r"svd_factorization finds no Linear layer, beside .*; choose another model, such"
+    ):
+        factored({"name": "svd_factorization"}, model(name))
 
 
 def test_what_would_grow_is_refused() -> None:
-    with pytest.raises(BadInput, match="svd_factorization finds no Linear layer"):
+    with pytest.raises(BadInput, match=r"svd_factorization finds no Linear layer, .* choose a lower rank, or another"):
         factored({"name": "svd_factorization", "ratio": 1.0}, model("mlp_student"))
     with pytest.raises(BadInput, match="tucker_factorization finds no Conv2d layer"):
         factored({"name": "tucker_factorization"}, model("mlp_student"))
+
+
+@pytest.mark.parametrize(("name", "layer"), [("tucker_factorization", "conv2"), ("svd_factorization", "fc1")])
+def test_the_factors_of_a_frozen_layer_are_frozen(name: str, layer: str) -> None:
+    shape, entry = (1, 12, 12), registry.parse("models", {"name": "mnist_cnn"})
+    torch.manual_seed(0)
+    network = entry(shape, 3)
+    frozen = Candidate(network, (first(network, 3),))
+    after = applied(registry.parse("techniques", {"name": name}), frozen, shape, 3)
+    restored = checkpoint.unpack(*checkpoint.pack(after, entry, shape, 3))
+    images = Images(torch.randn(16, *shape), torch.arange(16) % 3)
+    data, options = Data(images, images, shape, 3), {"epochs": 1, "lr": 1e-2, "report": lambda step: None}
+    for candidate in (after, restored):
+        on = training.fit(candidate, data, generator=torch.Generator().manual_seed(0), **options)
+        before = candidate.model.state_dict()
+        moved = {key.partition(".")[0] for key, value in on.model.state_dict().items() if not value.equal(before[key])}
+        assert moved == {"fc2"} and len(list(on.model.get_submodule(layer).children())) > 1
+        assert all(parameter.requires_grad for parameter in on.model.parameters())

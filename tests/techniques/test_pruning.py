@@ -45,6 +45,15 @@ def test_published_counts_of_channel_pruning(sparsity: float, params: int) -> No
     assert count(after.model) == params
 
 
+@pytest.mark.parametrize("scope", ["per_layer", "global"])
+@pytest.mark.parametrize("percent", [28, 29, 55, 57, 58])
+def test_as_many_channels_go_as_the_decimal_number_says(percent: int, scope: str) -> None:
+    """As floats, 100 * 0.29 is a little less than 29."""
+    network = torch.nn.Sequential(torch.nn.Conv2d(1, 100, 3), torch.nn.ReLU(), torch.nn.Conv2d(100, 4, 3))
+    after = apply({"name": "l1_channel_pruning", "sparsity": percent / 100, "scope": scope}, network).model
+    assert after[0].out_channels == 100 - percent
+
+
 @pytest.mark.parametrize("sparsity", [0.3, 0.6, 0.8, 0.95])
 def test_cut_network_equals_the_masked_one(sparsity: float) -> None:
     network = model("mnist_cnn").eval()

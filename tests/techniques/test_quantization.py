@@ -259,7 +259,8 @@ def test_training_with_rounding_beats_training_without(digits: Data, seed: int) 
 @pytest.mark.parametrize("after", ["fine_tune", "l1_channel_pruning", "magnitude_pruning", "distill", STATIC])
 def test_nothing_that_needs_weights_may_follow(technique: str, after: str) -> None:
     recipe = [{"name": "train"}, {"name": technique}, {"name": after}]
-    with pytest.raises(ValueError, match=rf"recipe.2: {after} needs a model that is .*; put it before {technique}"):
+    cure = f"leave out the {technique} before it" if after == STATIC else f"put it before {technique}"
+    with pytest.raises(ValueError, match=rf"recipe.2: {after} needs a model that is .*; {cure}"):
         spec.check({"dataset": {"name": "digits"}, "model": {"name": "mnist_cnn"}, "recipe": recipe})
 
 

@@ -208,6 +208,19 @@ def test_l1_of_channels_takes_whole_channels_and_leaves_the_classes(data: Data) 
     assert int((rows == 0).all(1).sum()) == 4 and zeros(after.model) == 4 * 9
 
 
+@pytest.mark.parametrize("sparsity", [0.5, 0.8, 0.95])
+def test_no_layer_loses_all_channels_to_those_of_larger_weights(sparsity: float) -> None:
+    """The weights of a wide layer are small by themselves."""
+    torch.manual_seed(0)
+    model = registry.parse("models", {"name": "mnist_cnn"})((1, 12, 12), 3)
+    technique = registry.parse("techniques", {"name": "l1_regularisation", "group": "channel", "sparsity": sparsity})
+    after = untrained.applied(technique, Candidate(model), (1, 12, 12), 3).model
+    rows = [weight.flatten(1) for weight in list(weights_of(after).values())[:-1]]
+    gone = [int((row == 0).all(1).sum()) for row in rows]
+    assert all(number <= max(0.9, sparsity) * len(row) for number, row in zip(gone, rows, strict=True))
+    assert sum(gone) == pytest.approx(224 * sparsity, abs=len(rows))
+
+
 @pytest.mark.parametrize("group", ["weight", "channel"])
 @pytest.mark.parametrize("name", ["l0_regularisation", "l1_regularisation"])
 @pytest.mark.parametrize("model", ["mlp_student", "mobilenet_v3_small", "lstm"])

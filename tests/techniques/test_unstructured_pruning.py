@@ -18,7 +18,6 @@ from greenai_core.constraints import Mask
 from greenai_core.context import Context, Data, Images
 from greenai_core.errors import BadInput
 from greenai_core.registry import FunctionEntry, canonical
-from greenai_core.techniques._base import epochs_of
 from greenai_core.techniques.unstructured_pruning._masking import masked, prune, singles, weights_of
 
 SHAPE = (1, 12, 12)
@@ -88,11 +87,16 @@ def zeros(weight: torch.Tensor) -> int:
     return int((weight == 0).sum())
 
 
-@pytest.mark.parametrize("sparsity", [0.0, 0.25, 0.5, 0.9])
-def test_magnitude_pruning_removes_exactly_the_smallest(sparsity: float, networks: dict[str, nn.Module]) -> None:
+def percent_of(number: int, percent: int) -> int:
+    return number * percent // 100
+
+
+@pytest.mark.parametrize("percent", [0, 25, 29, 50, 90])
+def test_magnitude_pruning_removes_exactly_the_smallest(percent: int, networks: dict[str, nn.Module]) -> None:
+    sparsity = percent / 100
     after = flat(apply({"name": "magnitude_pruning", "sparsity": sparsity}, networks["mlp_student"]).model)
     before = flat(networks["mlp_student"]).abs()
-    assert zeros(after) == math.floor(len(before) * sparsity)
+    assert zeros(after) == percent_of(len(before), percent)
     if sparsity:
         assert before[after == 0].max() <= before[after != 0].min()
 
@@ -105,15 +109,24 @@ def test_of_equal_weights_no_more_are_removed_than_asked_for() -> None:
 
 
 @pytest.mark.parametrize("scope", ["global", "per_layer"])
+@pytest.mark.parametrize("percent", [28, 29, 55, 57, 58])
+def test_as_many_are_removed_as_the_decimal_number_says(percent: int, scope: str) -> None:
+    """As floats, 100 * 0.29 is a little less than 29."""
+    layer = nn.Sequential(nn.Linear(10, 10))
+    after = apply({"name": "magnitude_pruning", "sparsity": percent / 100, "scope": scope}, layer).model
+    assert zeros(after[0].weight) == percent
+
+
+@pytest.mark.parametrize("scope", ["global", "per_layer"])
 @pytest.mark.parametrize("name", BY_WEIGHT)
 @pytest.mark.parametrize("model", MODELS)
 def test_counts_and_a_checkpoint(model: str, name: str, scope: str, networks: dict[str, nn.Module]) -> None:
     after = apply({"name": name, "sparsity": 0.7, "scope": scope}, networks[model])
     left = weights_of(after.model)
     if scope == "global":
-        assert zeros(flat(after.model)) == math.floor(len(flat(after.model)) * 0.7)
+        assert zeros(flat(after.model)) == percent_of(len(flat(after.model)), 70)
     else:
-        assert all(zeros(weight) == math.floor(weight.numel() * 0.7) for weight in left.values())
+        assert all(zeros(weight) == percent_of(weight.numel(), 70) for weight in left.values())
     restored = checkpoint.unpack(*checkpoint.pack(after, entry(model), SHAPE, 3))
     images = tiny_data().val.images
     assert torch.equal(restored.model(images), after.model.eval()(images))
@@ -159,8 +172,8 @@ def test_cubic_rises_in_ever_smaller_steps_with_training_between(networks: dict[
     expected = [math.floor(number * 0.8 * (1 - (1 - step / 4) ** 3)) for step in (1, 2, 3, 4)]
     reached = [zeros(flat(candidate.model)) for candidate in (*fit.begun, after)]
     assert reached == pytest.approx(expected, abs=1) and reached[-1] == math.floor(number * 0.8)
-    assert fit.epochs == [2, 2, 2] and epochs_of(registry.parse("techniques", cubic)) == 6
-    assert epochs_of(registry.parse("techniques", {**cubic, "schedule": "one_shot"})) == 0
+    assert fit.epochs == [2, 2, 2] and registry.parse("techniques", cubic).training_epochs == 6
+    assert registry.parse("techniques", {**cubic, "schedule": "one_shot"}).training_epochs == 0
 
 
 def test_cubic_begins_where_an_earlier_mask_ends(networks: dict[str, nn.Module]) -> None:
@@ -169,6 +182,22 @@ def test_cubic_begins_where_an_earlier_mask_ends(networks: dict[str, nn.Module])
     apply({"name": "magnitude_pruning", "sparsity": 0.9, "schedule": "cubic", "steps": 2}, half, fit)
     number = len(flat(half.model))
     assert zeros(flat(fit.begun[0].model)) == pytest.approx(number * (0.9 - 0.4 / 8), abs=1)
+
+
+@pytest.mark.parametrize("scope", ["global", "per_layer"])
+def test_cubic_begins_with_the_groups_that_are_gone(scope: str, networks: dict[str, nn.Module]) -> None:
+    """A half of the kernels is a small part of all weights, most of which are in linear layers."""
+    kernels = {"name": "kernel_pruning", "scope": scope}
+    half = apply({**kernels, "sparsity": 0.5}, networks["mnist_cnn"])
+    fit = Fitted()
+    apply({**kernels, "sparsity": 0.9, "schedule": "cubic", "steps": 4}, half, fit)
+    gone = [sum(int((w.flatten(2) == 0).all(2).sum()) for w in kernels_of(each.model)) for each in fit.begun]
+    number = sum(weight.shape[0] * weight.shape[1] for weight in kernels_of(half.model))
+    assert gone == pytest.approx([number * (0.9 - 0.4 * (1 - step / 4) ** 3) for step in (1, 2, 3)], abs=2)
+
+
+def kernels_of(model: nn.Module) -> list[torch.Tensor]:
+    return [weight for weight in weights_of(model).values() if weight.dim() == 4]
 
 
 def test_random_masks_follow_from_the_seed_and_nothing_else(networks: dict[str, nn.Module]) -> None:
@@ -256,7 +285,7 @@ def test_a_winning_ticket_begins_with_its_initial_weights(networks: dict[str, nn
         assert torch.equal(weights, initial * (weights != 0)), "rewound"
         assert zeros(weights) == pytest.approx(number * (1 - 0.2 ** (done / 3)), abs=1)
     assert zeros(flat(after.model)) == math.floor(number * 0.8)
-    assert sum(fit.epochs) == epochs_of(registry.parse("techniques", lottery)) == 8
+    assert sum(fit.epochs) == registry.parse("techniques", lottery).training_epochs == 8
 
 
 def test_a_ticket_can_be_rewound_to_a_later_epoch(networks: dict[str, nn.Module]) -> None:
@@ -266,7 +295,7 @@ def test_a_ticket_can_be_rewound_to_a_later_epoch(networks: dict[str, nn.Module]
     begun, later, ticket = (flat(candidate.model) for candidate in fit.begun)
     assert torch.equal(begun, flat(networks["mlp_student"])) and not torch.equal(begun, later)
     assert torch.equal(ticket, later * (ticket != 0)) and zeros(ticket)
-    assert fit.epochs == [1, 5, 5] and epochs_of(registry.parse("techniques", lottery)) == 11
+    assert fit.epochs == [1, 5, 5] and registry.parse("techniques", lottery).training_epochs == 11
 
 
 def test_a_random_ticket_has_the_same_mask_and_fresh_weights(networks: dict[str, nn.Module]) -> None:
@@ -282,7 +311,7 @@ def test_a_random_ticket_has_the_same_mask_and_fresh_weights(networks: dict[str,
         assert not torch.equal(shuffled, weight)
         assert torch.equal(shuffled.flatten().sort().values, weight.flatten().sort().values)
     lottery = registry.parse("techniques", {"name": "lottery_ticket", "ticket": "random", "rewind_epochs": 1})
-    assert sum(fits["random"].epochs) == epochs_of(lottery) == 22
+    assert sum(fits["random"].epochs) == lottery.training_epochs == 22
 
 
 @pytest.mark.parametrize("name", [*BY_WEIGHT, "kernel_pruning", "vector_pruning", "two_four_pruning", "lottery_ticket"])

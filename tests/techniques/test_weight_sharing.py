@@ -18,6 +18,7 @@ from torch import nn
 from greenai_core import checkpoint, coding, counts, estimators, export, hashing, registry, runtime, spec, training
 from greenai_core.candidate import Artifact, Candidate
 from greenai_core.constraints import Codebook, Hashed, Mask
+from greenai_core.constraints._shared import Shared
 from greenai_core.context import Context, Data, Images
 from greenai_core.metrics import predicted_size_bytes
 from greenai_core.registry import FunctionEntry
@@ -135,10 +136,26 @@ def test_a_four_bit_codebook_file_is_an_eighth_and_computes_the_same(
 
 
 @pytest.mark.parametrize("technique", ["kmeans_codebook", "hashing_trick"])
-@pytest.mark.parametrize("name", ["plain_cnn", "resnet20", "lenet5", "mlp_student", "gru"])
-def test_files_of_other_networks_compute_the_same_and_are_predicted(technique: str, name: str) -> None:
-    """With batch normalisation, residuals, and recurrent weights that are left alone."""
-    after = apply({"name": technique}, Candidate(networks.model(name).eval()), shape=networks.GREY)
+@pytest.mark.parametrize(
+    "model",
+    [
+        {"name": "plain_cnn"},
+        {"name": "plain_cnn", "channels": 4},
+        {"name": "resnet20"},
+        {"name": "resnet20", "width": 0.25},
+        {"name": "lenet5"},
+        {"name": "mlp_student"},
+        {"name": "rnn"},
+        {"name": "gru", "layers": 2},
+        {"name": "lstm", "hidden": 64, "layers": 3},
+    ],
+    ids=lambda model: " ".join(map(str, model.values())),
+)
+def test_files_of_other_networks_compute_the_same_and_are_predicted(technique: str, model: dict[str, Any]) -> None:
+    """With batch normalisation in narrow networks, residuals, and stacks of recurrent layers."""
+    torch.manual_seed(0)
+    network = networks.trained_looking(registry.parse("models", model)(networks.GREY, 10))
+    after = apply({"name": technique}, Candidate(network.eval()), shape=networks.GREY)
     content = export.onnx_file(after, networks.GREY)
     assert difference(after, content, networks.GREY) < 1e-4
     saved = sum(constraint.saved_bytes(after.model) for constraint in after.constraints)
@@ -163,9 +180,20 @@ def operations(content: bytes, folder: Path) -> list[str]:
 
 
 @pytest.mark.parametrize("technique", ["kmeans_codebook", "hashing_trick"])
-def test_the_file_runs_as_the_plain_one_does(technique: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize("name", ["rnn", "gru", "lstm"])
+def test_the_weights_of_recurrent_layers_are_shared(technique: str, name: str) -> None:
+    before = networks.model(name).eval()
+    after = apply({"name": technique}, Candidate(before), shape=networks.GREY)
+    shared, plain = export.onnx_file(after, networks.GREY), export.export_onnx(before, networks.GREY)
+    assert len(shared) < 0.2 * len(plain)
+    assert difference(after, shared, networks.GREY) < 1e-5 < difference(Candidate(before), shared, networks.GREY)
+
+
+@pytest.mark.parametrize("technique", ["kmeans_codebook", "hashing_trick"])
+@pytest.mark.parametrize("name", ["resnet20", "lstm"])
+def test_the_file_runs_as_the_plain_one_does(technique: str, name: str, tmp_path: Path) -> None:
     """All that restores weights, and batch normalisation, is gone once the file is open."""
-    after = apply({"name": technique}, Candidate(networks.model("resnet20").eval()), shape=networks.GREY)
+    after = apply({"name": technique}, Candidate(networks.model(name).eval()), shape=networks.GREY)
     plain = operations(export.export_onnx(after.model, networks.GREY), tmp_path)
     assert operations(export.onnx_file(after, networks.GREY), tmp_path) == plain
 
@@ -196,6 +224,38 @@ def test_pruning_what_is_shared_gives_a_file_that_computes_the_same(shared: Cand
     assert len(content) < 0.2 * len(export.export_onnx(after.model, networks.GREY))
 
 
+PRUNINGS: list[dict[str, Any]] = [
+    {"name": "magnitude_pruning"},
+    {"name": "random_pruning", "sparsity": 0.3},
+    {"name": "kernel_pruning", "sparsity": 0.3},
+    {"name": "vector_pruning", "sparsity": 0.3},
+    {"name": "two_four_pruning"},
+]
+
+
+@torch.no_grad()
+def loss_of(candidate: Candidate) -> float:
+    data = blobs()
+    return float(F.cross_entropy(candidate.model(data.train.images), data.train.labels))
+
+
+@pytest.mark.parametrize("technique", ["kmeans_codebook", "hashing_trick"])
+@pytest.mark.parametrize("pruning", PRUNINGS, ids=lambda pruning: pruning["name"])
+def test_what_is_left_of_a_group_trains_on(technique: str, pruning: dict[str, Any], small: Candidate) -> None:
+    """Also where its first weight was removed: what is shared is the value of those that are left."""
+    shared = apply({"name": technique}, trained_on(small, epochs=4), trained_on)
+    once = apply(pruning, shared)
+    on = trained_on(once, epochs=2)
+    assert loss_of(on) < loss_of(once)
+    sharing, mask = on.constraints
+    assert isinstance(sharing, Shared) and isinstance(mask, Mask)
+    for name, kept in mask.by_name.items():
+        weight, groups = on.model.get_parameter(name).detach().flatten(), sharing.groups(name, kept.shape)
+        assert torch.equal(weight != 0, kept.flatten()), "nothing else became zero"
+        shares = groups.signed(sharing.values(name, on.model.get_parameter(name))[groups.of])
+        assert torch.equal(weight, shares * kept.flatten())
+
+
 def test_a_second_codebook_takes_the_place_of_the_first(small: Candidate) -> None:
     once = apply({"name": "kmeans_codebook", "bits": 5}, small)
     twice = apply({"name": "kmeans_codebook", "bits": 2}, once)
@@ -218,18 +278,20 @@ def some_hash() -> tuple[Hashed, int, Gathered]:
     return constraint, 7, lambda values: torch.cat([values, -values])[buckets]
 
 
+@pytest.mark.parametrize("share", [1, 0.6])
 @pytest.mark.parametrize("some", [some_codebook, some_hash])
-def test_gradients_are_those_of_the_values(some: Callable[[], tuple[Any, int, Gathered]]) -> None:
-    """As autograd finds them for a layer that gathers its weights from the values."""
+def test_gradients_are_those_of_the_values(some: Callable[[], tuple[Any, int, Gathered]], share: float) -> None:
+    """As autograd finds them for a layer that gathers its weights from the values, and that pruning left a share of."""
     constraint, number, gathered = some()
     values = torch.randn(number, requires_grad=True, generator=torch.Generator().manual_seed(1))
     layer, images = nn.Linear(4, 6), torch.randn(9, 4)
-    layer.weight.data = gathered(values).detach()
-    F.linear(images, gathered(values), layer.bias).square().sum().backward()
+    kept = torch.rand(6, 4, generator=torch.Generator().manual_seed(2)) < share
+    layer.weight.data = (gathered(values) * kept).detach()
+    F.linear(images, gathered(values) * kept, layer.bias).square().sum().backward()
     layer(images).square().sum().backward()
     constraint.share_gradients(layer)
     assert values.grad is not None
-    assert torch.allclose(layer.weight.grad, gathered(values.grad), atol=1e-4)
+    assert torch.allclose(layer.weight.grad, gathered(values.grad) * kept, atol=1e-4)
 
 
 @pytest.mark.parametrize("technique", ["kmeans_codebook", "hashing_trick"])

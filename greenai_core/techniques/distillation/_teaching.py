@@ -45,6 +45,7 @@ class Distils(Trains):
     version: ClassVar[int] = 2
     needs: ClassVar[frozenset[Fact]] = frozenset({"float_weights"})
     gives: ClassVar[frozenset[Fact]] = frozenset({"trained"})
+    takes: ClassVar[frozenset[Fact]] = frozenset({"untrained"})
 
     def answers(self, ask: Ask, ctx: Context) -> Answers:
         """Return what `ask` answers about each batch; asked here, once, where an image is the same in every epoch."""

@@ -31,6 +31,10 @@ class AttentionDistillation(Taught):
     makes the student's channels as many as the teacher's is trained along and thrown away. The teacher is then asked
     about every image in every epoch, as the features of a whole data set are too large to keep.
 
+    Pays: after channel pruning, where the student's maps are those of the teacher with fewer channels: 92.7 % on
+        validation against 92.1 % with fine_tune and 92.3 % with distill for mnist_cnn without 80 % of its channels, at
+        3.4 times the joules of fine_tune (the bank, three epochs of one seed; seeds of one recipe differ by 0.4
+        points). Not with a deployed file or a model without convolutions on either side, which show no maps.
     Family: distillation
     Source: Zagoruyko, Komodakis 2017, https://arxiv.org/abs/1612.03928; hints, Romero et al. 2015,
         https://arxiv.org/abs/1412.6550

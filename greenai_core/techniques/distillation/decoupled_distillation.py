@@ -26,6 +26,9 @@ class DecoupledDistillation(Taught):
     doubt, which all but silences it where the teacher is sure; here beta is the same for every image. The
     paper takes a larger beta where the teacher is surer. With two classes there is no NCKD.
 
+    Pays: with many classes and a teacher that is sure of itself: 1 to 3 points more than distill on CIFAR-100 in the
+        paper. Not with ten classes in the bank: 92.2 % on validation, where distill gives 92.3 % (mnist_cnn without 80
+        % of its channels, one seed).
     Family: distillation
     Source: Zhao, Cui, Song, Qiu, Liang 2022, https://arxiv.org/abs/2203.08679
     """

@@ -20,6 +20,10 @@ class Distill(Taught):
     the soft loss; T^2 keeps the size of its gradient when the temperature changes. After a pruning stage, with the
     network before it as the teacher, it takes the place of fine-tuning; what was cut stays cut.
 
+    Pays: where the student is too small to learn as much from labels alone: mlp_student gains 0.5 points on validation
+        (the bank; three seeds, whose intervals overlap) at 39 times the joules, nearly all of them the teacher's.
+        Little where it learns well by itself: after a cut of 80 % of mnist_cnn's channels three epochs end at 92.3 %,
+        those of fine_tune at 92.1 % (the bank, one seed).
     Family: distillation
     Source: Hinton, Vinyals, Dean 2015, https://arxiv.org/abs/1503.02531
     """

@@ -22,10 +22,13 @@ __all__ = ["MultiTeacherDistillation"]
 class MultiTeacherDistillation(Distils):
     """Multi-teacher distillation: train a student on the mean of several teachers' softened probabilities.
 
-    loss = alpha * T^2 * KL(mean of softmax(teacher / T) || softmax(student / T)) + (1 - alpha) * cross-entropy. An
-    ensemble errs less than its members, and the student costs as little to run as with one teacher. Making it costs all
-    of them: their joules are part of the student's.
+    loss = alpha * T^2 * KL(mean of softmax(teacher / T) || softmax(student / T)) + (1 - alpha) * cross-entropy. The
+    teachers' joules are part of the student's.
 
+    Pays: where several teachers are about equally good and err on different images: an ensemble errs less than its
+        members, and the student costs as little to run as with one teacher. Not with a weaker one among them: a lenet5
+        beside the mnist_cnn gives 91.9 % on validation where distill from the mnist_cnn gives 92.3 % (the bank,
+        mnist_cnn without 80 % of its channels, one seed), and making it costs the joules of all teachers.
     Family: distillation
     Source: You, Xu, Xu, Tao 2017, https://doi.org/10.1145/3097983.3098135; weights, Fukuda et al. 2017,
         https://doi.org/10.21437/Interspeech.2017-614

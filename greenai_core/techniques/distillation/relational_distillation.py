@@ -25,8 +25,12 @@ class RelationalDistillation(Taught):
     loss = cross-entropy + distance * Huber(distances of pairs, in units of their mean) + angle * Huber(cosines of the
     angles of triples). Teacher and student may have features of different widths: only relations are compared, among 64
     images at a time. Features are what the last linear layer looks at. A deployed file has none to look at: choose
-    logits for such a teacher. The angles of small networks take longer than the network itself.
+    logits for such a teacher.
 
+    Pays: where features are what is used, as in retrieval (the paper gains most in metric learning), or have another
+        width than the teacher's; in the bank it gives 92.7 % on validation, distill 92.3 %, to mnist_cnn without 80 %
+        of its channels (one seed; seeds of one recipe differ by 0.4 points). Not where joules count: it takes twice
+        those of distill there, as the angles of small networks take longer than the network itself.
     Family: distillation
     Source: Park, Kim, Lu, Cho 2019, https://arxiv.org/abs/1904.05068
     """

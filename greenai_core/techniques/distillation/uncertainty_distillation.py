@@ -21,6 +21,9 @@ class UncertaintyDistillation(Taught):
     no more than a label) and 1 (all are alike to it). As u is below 1, the soft loss weighs less in all than in plain
     distillation with the same alpha.
 
+    Pays: where the teacher is unsure of many images, as with many or similar classes; the paper adds it to other
+        distillations at next to no cost. Not where it is sure of nearly all: 92.3 % on validation in the bank, as with
+        distill (mnist_cnn without 80 % of its channels, one seed).
     Family: distillation
     Source: entropy-reweighted distillation, Su, Tseng, Lee 2023, https://arxiv.org/abs/2311.13621
     """

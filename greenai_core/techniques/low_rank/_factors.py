@@ -63,6 +63,8 @@ class LowRank(Technique):
     ) -> Candidate:
         """Return the candidate with the factors of each layer of a kind in the layer's place.
 
+        The layer that gives the logits stays: its rank is at most the number of classes, and all of it is needed.
+
         Args:
             candidate: left as it is.
             kind: class of the layers.
@@ -71,13 +73,17 @@ class LowRank(Technique):
         Raises:
             BadInput: no layer would become smaller.
         """
+        from torch import nn
+
         model = copy.deepcopy(candidate.model)
-        found = {name: layer for name, layer in model.named_modules() if isinstance(layer, kind)}
+        weighted = [(n, part) for n, part in model.named_modules() if isinstance(part, nn.Conv2d | nn.Linear)]
+        found = {name: layer for name, layer in weighted[:-1] if isinstance(layer, kind)}
         smaller = {name: part for name, layer in found.items() if (part := factors(layer)) is not None}
         if not smaller:
+            cure = "a lower rank, or another model" if found else "another model, such as mnist_cnn"
             raise BadInput(
-                f"recipe: {self.name} finds no {kind.__name__} layer that a product of this rank would make smaller; "
-                "choose a lower rank, or another model."
+                f"recipe: {self.name} finds no {kind.__name__} layer, beside the one that gives the logits, that a "
+                f"product of this rank would make smaller; choose {cure}."
             )
         for name, part in smaller.items():
             owner, _, leaf = name.rpartition(".")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 from greenai_core.techniques.low_rank._factors import LowRank
 
@@ -19,15 +19,20 @@ __all__ = ["SvdFactorization"]
 class SvdFactorization(LowRank):
     """SVD factorization: replace each linear layer by the best product of two layers of low rank.
 
-    A layer of m inputs and n outputs becomes one of m inputs and r outputs, and one of r inputs and n outputs, with
-    r (m + n) weights and products instead of m n: file, products and time shrink. The truncated singular value
-    decomposition is the closest product of rank r. A layer that would not become smaller stays. It pays where linear
-    layers hold the weights, as in mnist_cnn; train on afterwards. With the rank by energy the sizes depend on the
-    trained weights, and a preview of them is rough.
+    A layer of m inputs and n outputs becomes one of m inputs and r outputs, and one of r inputs and n outputs, with r
+    (m + n) weights and products instead of m n: file, products and time shrink. The truncated singular value
+    decomposition is the closest product of rank r. The layer that gives the logits stays, and so does one that would
+    not become smaller. Train on afterwards. With the rank by energy the sizes depend on the trained weights, and a
+    preview of them is rough.
 
+    Pays: where linear layers hold the weights, as in mnist_cnn: a quarter of the rank leaves 0.27 of the bytes and 0.76
+        of the time at batch 1. Not where accuracy counts: it ends at 88.9 instead of 93.4 % on validation after one
+        epoch of fine_tune, and static_quantization has 93.4 % in as few bytes and less time (the bank, one seed).
     Family: low rank
     Source: Denton, Zaremba, Bruna, LeCun, Fergus 2014, https://arxiv.org/abs/1404.0736
     """
+
+    version: ClassVar[int] = 2
 
     def apply(self, candidate: Candidate, ctx: Context) -> Candidate:
         """Factor the linear layers."""
@@ -46,8 +51,9 @@ class SvdFactorization(LowRank):
         left, values, right = torch.linalg.svd(weight.double(), full_matrices=False)
         root = values[:rank].sqrt()  # shared evenly, so that both factors train at the same pace
         first, second = nn.Linear(inputs, rank, bias=False), nn.Linear(rank, outputs, bias=layer.bias is not None)
-        first.weight = nn.Parameter((root[:, None] * right[:rank]).to(weight))
-        second.weight = nn.Parameter((left[:, :rank] * root).to(weight))
+        # Laid out as a checkpoint restores them: in another order the last bits of a product differ.
+        first.weight = nn.Parameter((root[:, None] * right[:rank]).to(weight).contiguous())
+        second.weight = nn.Parameter((left[:, :rank] * root).to(weight).contiguous())
         if layer.bias is not None:
             second.bias = nn.Parameter(layer.bias.detach().clone())
         return nn.Sequential(OrderedDict(first=first, second=second))

@@ -21,10 +21,14 @@ class TuckerFactorization(LowRank):
 
     The kernel tensor is decomposed along its input and output channels (Tucker-2): the first 1x1 convolution mixes the
     inputs into fewer channels, the convolution in the middle works on these, the last one makes the outputs from them.
-    File and products shrink; three small layers may take longer than one large one on a processor, so look at the
-    latency. Grouped, depthwise and 1x1 convolutions, and those that would not become smaller, stay. Train on
-    afterwards. With the rank by energy the sizes depend on the trained weights, and a preview of them is rough.
+    File and products shrink. Grouped, depthwise and 1x1 convolutions, and those that would not become smaller, stay.
+    Train on afterwards. With the rank by energy the sizes depend on the trained weights, and a preview of them is
+    rough.
 
+    Pays: where convolutions take the time: mnist_cnn needs 0.56 of it and 0.54 of the joules, at 92.2 instead of 93.4 %
+        on validation after one epoch of fine_tune (the bank, one seed). Not for the bytes where linear layers hold the
+        weights (0.99 of them are left), nor in narrow networks: three small layers may take longer than one large one
+        on a processor, so look at the latency.
     Family: low rank
     Source: Kim, Park, Yoo, Choi, Yang, Shin 2016, https://arxiv.org/abs/1511.06530; decomposed with TensorLy
     """

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, ClassVar, Literal
 
 from pydantic import Field
 
 from greenai_core.errors import BadInput
+from greenai_core.facts import Fact
 from greenai_core.techniques._base import Deploys
 
 if TYPE_CHECKING:
@@ -20,7 +21,9 @@ BATCH = 32
 
 
 class Calibrated(Deploys):
-    """The fields of calibration, and the file that follows from it."""
+    """The fields of calibration, and the file that follows from it, in which every weight has a byte of its own."""
+
+    needs: ClassVar[frozenset[Fact]] = Deploys.needs | {"unshared"}
 
     images: int = Field(
         256,

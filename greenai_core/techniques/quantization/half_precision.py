@@ -20,6 +20,9 @@ class HalfPrecision(Deploys):
     The file is half as large. The runtime turns the weights back into float32 when it opens the file, as processors
     rarely compute in float16: time, energy and memory at work stay what they were. Predictions hardly ever change.
 
+    Pays: where a file shall shrink without a look at its accuracy: mnist_cnn keeps 93.4 % on validation in half of the
+        bytes (the bank, one seed). Neither time nor joules become less; where calibration is possible,
+        static_quantization halves the file again and is faster.
     Family: quantization
     Source: Micikevicius et al. 2018, https://arxiv.org/abs/1710.03740
     """

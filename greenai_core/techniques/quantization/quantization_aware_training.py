@@ -27,10 +27,11 @@ class QuantizationAwareTraining(Trains, Calibrated):
     The forward pass uses rounded values, the gradient passes through (straight-through estimator). Weights are rounded
     with a scale for each output channel, the inputs of convolutions and linear layers over a moving range. Batch
     normalisation is frozen for the second half. Then the file is written as by static_quantization: as small and as
-    fast. It costs a training, at about 1.7 times the time per epoch, and pays where static_quantization loses accuracy:
-    a few channels with a far larger range than the others, narrow networks. Elsewhere the two are equal.
-    Masks of pruning and other constraints are kept.
+    fast. Masks of pruning and other constraints are kept.
 
+    Pays: where static_quantization loses accuracy: a few channels with a far larger range than the others, narrow
+        networks. Elsewhere the two are equal (93.2 and 93.4 % on validation for mnist_cnn), and an epoch of this takes
+        2.7 times the joules of one of train (the bank, one seed).
     Family: quantization
     Source: Jacob et al. 2018, https://arxiv.org/abs/1712.05877; freezing of batch normalisation, Krishnamoorthi 2018,
         https://arxiv.org/abs/1806.08342

@@ -2,47 +2,28 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-from typing import TYPE_CHECKING, Literal
+from typing import ClassVar, Literal
 
-from pydantic import Field
-
-from greenai_core.techniques._base import Deploys
-
-if TYPE_CHECKING:
-    from greenai_core.candidate import Candidate
-    from greenai_core.context import Context
+from greenai_core.techniques.quantization._weight_only import WeightOnly
 
 __all__ = ["WeightOnlyInt8"]
 
 
-class WeightOnlyInt8(Deploys):
+class WeightOnlyInt8(WeightOnly):
     """Weight-only int8: write the deployed file with its weights as integers of 8 bits.
 
-    The file is a quarter as large; what is computed between layers stays float32. Linear layers keep their integers at
-    work, with a scale per block of inputs, and round what they multiply them with to 8 bits as well: one image at a
-    time, a network with a large linear layer is faster (mnist_cnn about 1.4 times), others are as fast as before; in
-    batches of 256 up to a tenth slower. Convolutions are restored to float32 when the file is opened, with one scale
-    per output channel, and gain no speed: for that, choose static quantization. Nothing is calibrated.
+    The file is a quarter as large; that of a small network is larger, as its names, scales and graph stay: 0.51 of
+    plain_cnn with 4 channels, 0.48 of resnet20 and 0.34 of mobilenet_v2 at width 0.25 (`python -m greenai_core
+    preview`). What is computed between layers stays float32. Linear layers keep their integers at work, with a scale
+    per block of inputs, and round what they multiply them with to 8 bits as well. Convolutions are restored to float32
+    when the file is opened, with one scale per output channel. Nothing is calibrated.
 
+    Pays: where nothing can be calibrated, and one image at a time in a network with a large linear layer: mnist_cnn
+        takes 0.26 of the bytes and 0.79 of the time, with the same accuracy to 0.1 points (the bank, one seed). Others
+        are as fast as before and in batches of 256 up to a tenth slower; convolutions gain no speed: for that, choose
+        static_quantization.
     Family: quantization
     Source: Dettmers, Lewis, Belkada, Zettlemoyer 2022, https://arxiv.org/abs/2208.07339
     """
 
-    block: Literal[32, 64, 128] = Field(
-        128, title="Block", description="inputs of a linear layer that have a scale in common"
-    )
-
-    def apply(self, candidate: Candidate, ctx: Context) -> Candidate:
-        """Write the file."""
-        from greenai_core.candidate import Artifact
-        from greenai_core.techniques.quantization._packed import FewBits, written
-
-        content = written(candidate, ctx.data.input_shape, FewBits(8, self.block))
-        return replace(candidate, artifact=Artifact("onnx", content))
-
-    def predict_bytes(self, candidate: Candidate, input_shape: tuple[int, int, int]) -> int | None:
-        """Return the bytes of the file."""
-        from greenai_core.techniques.quantization._packed import FewBits, predicted
-
-        return predicted(candidate, input_shape, FewBits(8, self.block))
+    bits: ClassVar[Literal[4, 8]] = 8

@@ -19,7 +19,7 @@ class TrainsSparsely(Trains):
 
     needs: ClassVar[frozenset[Fact]] = frozenset({"trainable", "float_weights"})
     gives: ClassVar[frozenset[Fact]] = frozenset({"trained"})
-    takes: ClassVar[frozenset[Fact]] = frozenset({"dense"})
+    takes: ClassVar[frozenset[Fact]] = frozenset({"untrained", "dense"})
 
     epochs: int = Field(10, ge=1, le=200, title="Epochs", description="passes over the training images")
     group: Literal["weight", "channel"] = Field(

@@ -26,10 +26,13 @@ class L0Regularisation(TrainsSparsely):
 
     Each weight or output channel is multiplied by a gate of the hard concrete distribution; the loss adds the expected
     fraction of weights that are kept. Training alone decides how many remain: raise `l0` for fewer. At the end the
-    gates are multiplied into the weights, and what they closed stays zero in later training. The tensors keep their
-    shape: the plain file and the time stay what they were, only a compressed file shrinks. A preview counts every
+    gates are multiplied into the weights, and what they closed stays zero in later training. A preview counts every
     weight as kept, which is the most that can remain.
 
+    Pays: where training itself shall find out how many weights are needed: 8 % of mnist_cnn's are left after five
+        epochs, at 91.6 % on validation; where the number is given, magnitude_pruning keeps 10 % at 93.0 %, for a fifth
+        more joules (the bank, one seed). The tensors keep their shape: the plain file and the time stay what they were,
+        only a compressed file shrinks.
     Family: sparse training
     Source: Louizos, Welling, Kingma 2018, https://arxiv.org/abs/1712.01312
     """

@@ -26,6 +26,7 @@ CAP = 0.9
 class ChannelPruning(Technique):
     """Cuts channels by an importance; the fields say how many."""
 
+    version: ClassVar[int] = 2
     needs: ClassVar[frozenset[Fact]] = frozenset({"trained", "float_weights", "dense"})
 
     sparsity: float = Field(
@@ -50,14 +51,14 @@ class ChannelPruning(Technique):
         """Cut the least important channels."""
         from functools import partial
 
-        from greenai_core.techniques.structured_pruning import _choice
+        from greenai_core.techniques._amounts import everywhere, per_layer
         from greenai_core.techniques.structured_pruning._cutting import cut
 
         self.check(candidate.model)
         amount = (
-            partial(_choice.per_layer, sparsity=self.sparsity)
+            partial(per_layer, sparsity=self.sparsity)
             if self.scope == "per_layer"
-            else partial(_choice.everywhere, sparsity=self.sparsity, cap=self.cap)
+            else partial(everywhere, sparsity=self.sparsity, cap=self.cap)
         )
         importance = self.importance(candidate.model, ctx)
         return replace(candidate, model=cut(candidate.model, importance, amount, ctx.data.input_shape))

@@ -1,4 +1,4 @@
-"""How many channels go, and which."""
+"""Which channels go."""
 
 from __future__ import annotations
 
@@ -8,23 +8,6 @@ from collections.abc import Sequence
 import torch
 
 from greenai_core.techniques.structured_pruning._coupling import View
-
-
-def per_layer(scores: Sequence[torch.Tensor], sparsity: float) -> list[int]:
-    """Return floor(n * sparsity) for each layer's n scores."""
-    return [math.floor(len(layer) * sparsity) for layer in scores]
-
-
-def everywhere(scores: Sequence[torch.Tensor], sparsity: float, cap: float) -> list[int]:
-    """Return how many channels of each layer are among the least of all layers.
-
-    floor(N * sparsity) of all N channels go, of no layer more than floor(n * cap), or as many as that allows.
-    """
-    allowed = [scored.sort().values[:most] for scored, most in zip(scores, per_layer(scores, cap), strict=True)]
-    owner = torch.cat([torch.full((len(least),), index) for index, least in enumerate(allowed)])
-    order = torch.cat(allowed).argsort(stable=True)
-    removed = owner[order[: math.floor(sum(map(len, scores)) * sparsity)].cpu()]
-    return torch.bincount(removed, minlength=len(scores)).tolist()
 
 
 def least(scores: torch.Tensor, remove: int, views: Sequence[View], step: int) -> list[int]:

@@ -21,10 +21,13 @@ class BnScaleChannelPruning(ChannelPruning):
     What a batch normalisation multiplies by nearly zero hardly arrives at the next layer. The channels, and the inputs
     of the next layer that they fed, are physically gone: the file, the multiplications and the time shrink. Channels
     that several normalisations scale are ranked by the mean; channels that none scales stay. Per layer, n channels
-    become n - floor(n * sparsity). After plain training the scales differ little: network_slimming is the same with a
-    training that drives them apart. In the global scope, how many channels each layer keeps depends on the scales, and
-    a preview is approximate. Needs a network with batch normalisation.
+    become n - floor(n * sparsity). network_slimming is the same with a training that drives the scales apart. In the
+    global scope, how many channels each layer keeps depends on the scales, and a preview is approximate. Needs a
+    network with batch normalisation.
 
+    Pays: as every cut of channels in bytes and time: resnet20 with half of them takes 0.26 and 0.47 (the bank, digits).
+        Not as a criterion in itself after plain training, where the scales differ little: 97.8 % on validation as with
+        l1_channel_pruning, 97.2 % with channels drawn at random (the bank, one seed, 360 images).
     Family: structured pruning
     Source: Liu, Li, Shen, Huang, Yan, Zhang 2017, https://arxiv.org/abs/1708.06519, without its sparse training; cut
         with torch-pruning, Fang et al. 2023, https://arxiv.org/abs/2301.12900

@@ -28,6 +28,10 @@ class L1ChannelPruning(ChannelPruning):
     weights to the loss, so that less is lost. In the global scope, norms are divided by their layer's mean before they
     compete; how many channels each layer keeps then depends on the weights, and a preview is approximate.
 
+    Pays: where time and joules shall shrink with the file, on any processor: mnist_cnn without 80 % of its channels
+        takes 0.20 of the bytes and the time and 0.15 of the joules, at 92.8 instead of 93.4 % on validation after
+        distill (the bank, three seeds). Not to the utmost: without 95 % it has 91.6 %, where a network that was chosen
+        small has 93.5 % in as many bytes (plain_cnn in int8).
     Family: structured pruning
     Source: Li, Kadav, Durdanovic, Samet, Graf 2017, https://arxiv.org/abs/1608.08710; cut with torch-pruning, Fang et
         al. 2023, https://arxiv.org/abs/2301.12900
@@ -48,8 +52,16 @@ class L1ChannelPruning(ChannelPruning):
         le=1,
         title="L1 weight",
         description="weight of the L1 norm of the convolutions in the loss of sparse training",
+        json_schema_extra={"applies_unless": {"sparse_epochs": 0}},
     )
-    lr: float = Field(1e-3, gt=0, le=1, title="Peak learning rate", description="of the sparse training phase")
+    lr: float = Field(
+        1e-3,
+        gt=0,
+        le=1,
+        title="Peak learning rate",
+        description="of the sparse training phase",
+        json_schema_extra={"applies_unless": {"sparse_epochs": 0}},
+    )
 
     def apply(self, candidate: Candidate, ctx: Context) -> Candidate:
         """Train sparsely if asked to, then cut."""

@@ -25,6 +25,10 @@ class L2ChannelPruning(ChannelPruning):
     global scope, norms are divided by their layer's mean before they compete; how many channels each layer keeps then
     depends on the weights, and a preview is approximate.
 
+    Pays: as l1_channel_pruning does, and rather than it where layers must agree, as in residual sums: resnet20 without
+        half of its channels takes 0.26 of the bytes and 0.46 of the time, at 98.6 instead of 98.1 % on validation (the
+        bank, digits, one seed). Not for being another norm: mnist_cnn without 80 % ends at 92.1 % with either (the
+        bank, one seed).
     Family: structured pruning
     Source: He, Kang, Dong, Fu, Yang 2018, https://arxiv.org/abs/1808.06866; cut with torch-pruning, Fang et al. 2023,
         https://arxiv.org/abs/2301.12900

@@ -23,12 +23,15 @@ class LayerPruning(Technique):
     """Layer pruning: remove the blocks that change least what passes through them.
 
     A block whose output has the shape of its input (a residual block that keeps channels and resolution, a convolution
-    with its normalisation and activation, a single layer) is replaced by nothing. Those go whose output is most
-    similar to their input on training images: 1 minus the mean cosine similarity. The file, the multiplications and the
-    time shrink. Pays in deep residual networks, most of whose blocks refine what is there. A block that changes the
-    channels or the resolution cannot be removed, and neither can the layer that gives the logits. Which blocks go
-    depends on the weights: a preview is approximate.
+    with its normalisation and activation, a single layer) is replaced by nothing. Those go whose output is most similar
+    to their input on training images: 1 minus the mean cosine similarity. The file, the multiplications and the time
+    shrink. A block that changes the channels or the resolution cannot be removed, and neither can the layer that gives
+    the logits. Which blocks go depends on the weights: a preview is approximate.
 
+    Pays: in deep residual networks, most of whose blocks refine what is there: resnet20 without two blocks takes 0.66
+        of the bytes and 0.81 of the time, at 98.6 instead of 98.1 % on validation (the bank, digits, one seed). Not in
+        plain networks, whose layers change the channels or the resolution; and half of the channels less saves more
+        there (0.26 and 0.47).
     Family: structured pruning
     Source: Men, Xu, Zhang, Yuan, Wang, Lin, Lu, Han, Chen 2024, https://arxiv.org/abs/2403.03853 (block influence); on
         residual networks: Veit, Wilber, Belongie 2016, https://arxiv.org/abs/1605.06431

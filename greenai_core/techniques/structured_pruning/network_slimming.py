@@ -31,13 +31,19 @@ class NetworkSlimming(Trains):
     approximate. Channels that nothing normalises stay. It stands in the place of `train`, or trains on after it;
     fine-tune afterwards. Needs a network with batch normalisation.
 
+    Pays: where the network is to be trained anyway and its layers need different widths: the paper makes VGGNet 20
+        times smaller. Not on resnet20 in the bank, with half of the channels cut: 96.4 % on validation, 0.30 of the
+        bytes and 0.67 of the time, where bn_scale_channel_pruning after plain training has 97.8 %, 0.26 and 0.47
+        (digits, one seed).
     Family: structured pruning
     Source: Liu, Li, Shen, Huang, Yan, Zhang 2017, https://arxiv.org/abs/1708.06519; cut with torch-pruning, Fang et al.
         2023, https://arxiv.org/abs/2301.12900
     """
 
+    version: ClassVar[int] = 2
     needs: ClassVar[frozenset[Fact]] = frozenset({"trainable", "float_weights", "dense"})
     gives: ClassVar[frozenset[Fact]] = frozenset({"trained"})
+    takes: ClassVar[frozenset[Fact]] = frozenset({"untrained"})
 
     sparsity: float = Field(0.5, ge=0, le=0.99, title="Sparsity", description="fraction of all channels to remove")
     cap: float = Field(CAP, ge=0, le=0.99, title="Cap", description="largest fraction that one layer loses")
@@ -49,7 +55,7 @@ class NetworkSlimming(Trains):
         """Train with the L1 term, then cut."""
         from functools import partial
 
-        from greenai_core.techniques.structured_pruning._choice import everywhere
+        from greenai_core.techniques._amounts import everywhere
         from greenai_core.techniques.structured_pruning._cutting import cut
         from greenai_core.techniques.structured_pruning._importance import mean_scale
 

@@ -23,6 +23,9 @@ class RandomChannelPruning(ChannelPruning):
     the difference in accuracy. Per layer, n channels become n - floor(n * sparsity). In the global scope each channel
     has the same chance, so that layers lose about the same fraction; a preview is approximate.
 
+    Pays: as the control of an experiment, not as a way to a network: what a criterion is worth is what it does better
+        at the same bytes and time. In the bank that is little: mnist_cnn without 80 % of its channels has 92.2 % on
+        validation, against 92.1 % by the L1 norm and 92.8 % by Taylor expansion (one seed).
     Family: structured pruning
     Source: Mittal, Bhardwaj, Khapra, Ravindran 2018, https://arxiv.org/abs/1801.10447; cut with torch-pruning, Fang et
         al. 2023, https://arxiv.org/abs/2301.12900

@@ -27,6 +27,10 @@ class TaylorChannelPruning(ChannelPruning):
     layers are comparable as they are; in the global scope, how many channels each layer keeps depends on them, and a
     preview is approximate. The paper removes a few channels at a time between training steps; here all go at once.
 
+    Pays: where much is cut at once and a pass over some training images is no matter: mnist_cnn without 80 % of its
+        channels has 92.8 % on validation, 92.1 % with l1_channel_pruning and 92.2 % with channels drawn at random (the
+        bank, one seed). Not on resnet20 without half of them: 97.2 % against 97.8 and 97.2 % (the bank, digits, one
+        seed); bytes and time are the same.
     Family: structured pruning
     Source: Molchanov, Mallya, Tyree, Frosio, Kautz 2019, https://arxiv.org/abs/1906.10771; cut with torch-pruning,
         Fang et al. 2023, https://arxiv.org/abs/2301.12900

@@ -21,6 +21,9 @@ class FineTune(Trains):
 
     Masks and other constraints of earlier stages are kept.
 
+    Pays: after a cut or a factorisation, whose loss a few epochs mostly make up for: in the paper AlexNet keeps its
+        accuracy with a ninth of its weights. Not after a stage that loses next to nothing: kmeans_codebook of 4 bits
+        keeps 93.3 of 93.4 % on validation without it (the bank, one seed).
     Family: training
     Source: Han, Pool, Tran, Dally 2015, https://arxiv.org/abs/1506.02626
     """

@@ -29,22 +29,28 @@ LEAST_FOUND = 0.5
 class Transfer(Technique):
     """Transfer: start from the weights of another run, or of a file, and keep the first blocks as they are.
 
-    Pays where images are few and the source has seen many of their kind: fewer epochs, and higher accuracy. A tensor
-    is taken where its name and its shape agree, the rest stays fresh; at least half of the weights must be found. A
-    first convolution on colour images is summed over its channels for grey ones. A source that learnt another number
-    of classes gives everything but the last layer. So the network counts as trained, and train, fine_tune or a
+    A tensor is taken where its name and its shape agree, the rest stays fresh; at least half of the weights must be
+    found. A first convolution on colour images is summed over its channels for grey ones. A source that learnt another
+    number of classes gives everything but the last layer. So the network counts as trained, and train, fine_tune or a
     distillation may follow; a recipe that ends here measures a last layer that guesses, unless it was taken, too.
 
     Frozen blocks are the first layers and blocks that have weights, in order. Training leaves their weights and the
-    statistics of their batch normalisation as they are and spares their backward pass: it gets cheaper. The deployed
-    file stays as large and as fast as without.
+    statistics of their batch normalisation as they are and spares their backward pass: it gets cheaper. What a later
+    stage puts in a frozen layer's place, such as its factors, is frozen in its stead. The deployed file stays as large
+    and as fast as without.
 
+    Pays: where images are few and the source has seen many of their kind: fewer epochs, and higher accuracy; the gain
+        falls with the distance of the two tasks (Yosinski and others). Not from few images to many: from digits, its
+        first block frozen, mnist_cnn ends at 90.4 % on the validation images of Fashion-MNIST after three epochs,
+        without a source at 93.4 % after nine (the bank).
     Family: training
     Source: Yosinski, Clune, Bengio, Lipson 2014, https://arxiv.org/abs/1411.1792
     """
 
-    needs: ClassVar[frozenset[Fact]] = frozenset({"trainable", "float_weights", "dense"})
+    version: ClassVar[int] = 2
+    needs: ClassVar[frozenset[Fact]] = frozenset({"trainable", "untrained", "float_weights", "dense"})
     gives: ClassVar[frozenset[Fact]] = frozenset({"trained"})
+    takes: ClassVar[frozenset[Fact]] = frozenset({"untrained"})
     teacher_may_differ: ClassVar[bool] = True
 
     source: Teacher | None = Field(

@@ -10,6 +10,8 @@ from greenai_core.facts import Fact
 from greenai_core.techniques._base import Technique
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     import torch
 
     from greenai_core.candidate import Candidate
@@ -25,6 +27,7 @@ SCOPE = (
 class Gradual(Technique):
     """Removes the least important groups of weights; a subclass says what a group is, and what is important."""
 
+    version: ClassVar[int] = 2
     needs: ClassVar[frozenset[Fact]] = frozenset({"trained", "float_weights"})
     takes: ClassVar[frozenset[Fact]] = frozenset({"dense"})
 
@@ -38,16 +41,29 @@ class Gradual(Technique):
         description="one_shot: all at once, without training; cubic: in steps that become smaller, with training "
         "between them (Zhu and Gupta 2017, https://arxiv.org/abs/1710.01878)",
     )
-    steps: int = Field(4, ge=2, le=100, title="Steps", description="of the cubic schedule; one_shot takes one")
+    steps: int = Field(
+        4,
+        ge=2,
+        le=100,
+        title="Steps",
+        description="of the cubic schedule; one_shot takes one",
+        json_schema_extra={"applies_with": {"schedule": "cubic"}},
+    )
     epochs_per_step: int = Field(
         1,
         ge=1,
         le=50,
         title="Epochs per step",
         description="training after each step of the cubic schedule but the last",
+        json_schema_extra={"applies_with": {"schedule": "cubic"}},
     )
     lr: float = Field(
-        3e-4, gt=0, le=1, title="Peak learning rate", description="of the training between the steps of cubic"
+        3e-4,
+        gt=0,
+        le=1,
+        title="Peak learning rate",
+        description="of the training between the steps of cubic",
+        json_schema_extra={"applies_with": {"schedule": "cubic"}},
     )
 
     @property
@@ -67,20 +83,22 @@ class Gradual(Technique):
 
     def apply(self, candidate: Candidate, ctx: Context) -> Candidate:
         """Remove groups of weights, step by step if asked to."""
-        from greenai_core.techniques.unstructured_pruning._masking import prune, sparsity_of, weights_of
+        from greenai_core.techniques.unstructured_pruning._masking import prune, weights_of
 
         grouped = {name: self.groups(weight) for name, weight in weights_of(candidate.model).items()}
         groups = {name: ids for name, ids in grouped.items() if ids is not None}
-        for index, sparsity in enumerate(self._sparsities(sparsity_of(candidate))):
+        for index, sparsity in enumerate(self._sparsities(candidate, groups)):
             if index:
                 candidate = ctx.fit(candidate, epochs=self.epochs_per_step, lr=self.lr)
             importance = {name: self.importance(weight, ctx) for name, weight in weights_of(candidate.model).items()}
             candidate = prune(candidate, groups, importance, sparsity, self.scope)
         return candidate
 
-    def _sparsities(self, initial: float) -> list[float]:
-        """Return the sparsity after each step, from that of a network that may be masked already."""
+    def _sparsities(self, candidate: Candidate, groups: Mapping[str, torch.Tensor]) -> list[float]:
+        """Return the sparsity after each step, from that of groups of which some may be removed already."""
+        from greenai_core.techniques.unstructured_pruning._masking import removed_part
+
         if self.schedule == "one_shot":
             return [self.sparsity]
-        rise = min(initial, self.sparsity) - self.sparsity
+        rise = min(removed_part(candidate, groups), self.sparsity) - self.sparsity
         return [self.sparsity + rise * (1 - step / self.steps) ** 3 for step in range(1, self.steps + 1)]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import math
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Literal
@@ -13,6 +12,7 @@ from torch import nn
 
 from greenai_core.candidate import Candidate
 from greenai_core.constraints import Mask
+from greenai_core.techniques._amounts import everywhere, lowest, per_layer
 from greenai_core.techniques._dropout import connections, rescale_dropout
 
 Tensors = Mapping[str, torch.Tensor]
@@ -45,10 +45,11 @@ def kept_of(candidate: Candidate) -> dict[str, torch.Tensor]:
     return kept
 
 
-def sparsity_of(candidate: Candidate) -> float:
-    """Return the fraction of a candidate's weights that its masks remove."""
-    kept = kept_of(candidate).values()
-    return 1 - sum(int(keep.sum()) for keep in kept) / sum(keep.numel() for keep in kept)
+def removed_part(candidate: Candidate, groups: Tensors) -> float:
+    """Return the fraction of groups of weights of which the masks of a candidate leave nothing."""
+    kept = kept_of(candidate)
+    gone = torch.cat([means(ids, kept[name].float()) == 0 for name, ids in groups.items()])
+    return int(gone.sum()) / len(gone)
 
 
 def masked(candidate: Candidate, keep: Tensors) -> Candidate:
@@ -80,6 +81,7 @@ def prune(
     importance: Tensors,
     sparsity: float,
     scope: Literal["global", "per_layer"],
+    cap: float = 1.0,
 ) -> Candidate:
     """Return the candidate without the floor(n * sparsity) least important of n groups of weights.
 
@@ -91,14 +93,12 @@ def prune(
         importance: of each weight, not negative; that of a group is the mean.
         sparsity: fraction of groups, less than 1.
         scope: whether n counts the groups of all tensors or those of each tensor.
+        cap: largest fraction of groups that one tensor loses where the scope is global.
     """
     kept = kept_of(candidate)
-    scores = {name: _scores(ids, importance[name], kept[name]) for name, ids in groups.items()}
-    if scope == "per_layer":
-        removed = {name: _lowest(score, sparsity) for name, score in scores.items()}
-    else:
-        together = _lowest(torch.cat(list(scores.values())), sparsity)
-        removed = dict(zip(scores, together.split([len(score) for score in scores.values()]), strict=True))
+    scores = [_scores(ids, importance[name], kept[name]) for name, ids in groups.items()]
+    numbers = per_layer(scores, sparsity) if scope == "per_layer" else everywhere(scores, sparsity, cap)
+    removed = dict(zip(groups, map(lowest, scores, numbers), strict=True))
     return masked(candidate, {name: ~removed[name][ids] for name, ids in groups.items()})
 
 
@@ -121,13 +121,3 @@ def means(ids: torch.Tensor, values: torch.Tensor) -> torch.Tensor:
 def _scores(ids: torch.Tensor, importance: torch.Tensor, kept: torch.Tensor) -> torch.Tensor:
     """Return the mean importance of each group, `REMOVED` for groups of which nothing is left."""
     return means(ids, importance * kept).masked_fill(means(ids, kept.float()) == 0, REMOVED)
-
-
-def _lowest(scores: torch.Tensor, sparsity: float) -> torch.Tensor:
-    """Mark exactly floor(n * sparsity) lowest of n scores; of equal ones the first."""
-    number = math.floor(len(scores) * sparsity)
-    if number == 0:
-        return torch.zeros_like(scores, dtype=torch.bool)
-    threshold = scores.kthvalue(number).values  # ten times as fast as sorting
-    lower, equal = scores < threshold, scores == threshold
-    return lower | (equal & (equal.cumsum(0) <= number - lower.sum()))

@@ -22,11 +22,15 @@ class KernelPruning(Gradual):
     """Kernel pruning: set whole 2-D kernels of convolutions to zero, those of least mean magnitude.
 
     A kernel joins one input channel to one output channel; of a 1x1 convolution it is a single weight. floor(n *
-    sparsity) of the n kernels become zero; later training keeps them so. Linear layers are left alone. The tensors
-    keep their shape: the plain file and the time stay what they were; a compressed file shrinks, and more than with
-    as many single weights, because zeros lie together. Ranked over the whole network, all kernels of a depthwise
-    convolution may go, whose weights are small next to those of 1x1 convolutions.
+    sparsity) of the n kernels become zero; later training keeps them so. Linear layers are left alone. Ranked over the
+    whole network, all kernels of a depthwise convolution may go, whose weights are small next to those of 1x1
+    convolutions.
 
+    Pays: where convolutions hold the weights and the file is coded afterwards, and not in mnist_cnn: half of its
+        kernels, less than 1 % of its weights, cost more (92.6 % on validation are left) than 90 % of all by
+        magnitude_pruning (93.0 %; the bank, one seed). The tensors keep their shape: the plain file and the time stay
+        what they were; a compressed file shrinks, and more than with as many single weights, because zeros lie
+        together.
     Family: unstructured pruning
     Source: Mao et al. 2017, https://arxiv.org/abs/1705.08922
     """

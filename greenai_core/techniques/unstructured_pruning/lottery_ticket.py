@@ -26,19 +26,21 @@ class LotteryTicket(Trains):
 
     In each round the network is trained, its smallest weights are masked, and the others go back to what they were at
     the beginning; after the last round what is left, the winning ticket, is trained. With `rounds` rounds that takes
-    rounds + 1 trainings: it pays as a question asked of a network, not as a way to a small one (train and
-    magnitude_pruning cost less). The random ticket, as the paper's control, puts the same mask on fresh weights: the
-    initial ones, shuffled within each tensor. It goes first in a recipe. The tensors keep their shape: only a
-    compressed file shrinks.
+    rounds + 1 trainings. The random ticket, as the paper's control, puts the same mask on fresh weights: the initial
+    ones, shuffled within each tensor. It goes first in a recipe.
 
+    Pays: as a question asked of a network, not as a way to a small one: with 80 % of the weights of mnist_cnn removed
+        the ticket has 92.6 % on validation for 706 J, l1_regularisation 92.5 % for 417 J (the bank, one seed). The
+        tensors keep their shape: only a compressed file shrinks.
     Family: unstructured pruning
     Source: Frankle and Carbin 2019, https://arxiv.org/abs/1803.03635; rewinding: Frankle, Dziugaite, Roy, Carbin 2019,
         https://arxiv.org/abs/1903.01611
     """
 
-    needs: ClassVar[frozenset[Fact]] = frozenset({"float_weights"})
+    version: ClassVar[int] = 2
+    needs: ClassVar[frozenset[Fact]] = frozenset({"untrained", "float_weights"})
     gives: ClassVar[frozenset[Fact]] = frozenset({"trained"})
-    takes: ClassVar[frozenset[Fact]] = frozenset({"dense"})
+    takes: ClassVar[frozenset[Fact]] = frozenset({"untrained", "dense"})
 
     epochs: int = Field(5, ge=1, le=200, title="Epochs", description="of each training; there are rounds + 1 of them")
     sparsity: float = Field(

@@ -17,10 +17,13 @@ __all__ = ["RandomPruning"]
 class RandomPruning(Gradual):
     """Random pruning: set weights that are drawn at random to zero and keep them there.
 
-    A baseline: what a criterion is worth is the accuracy that it keeps beyond this one. The draw follows from the
-    run's seed. floor(n * sparsity) of the n weights become zero; later training keeps them so. The tensors keep their
-    shape: the plain file and the time stay what they were, only a compressed file shrinks.
+    The draw follows from the run's seed. floor(n * sparsity) of the n weights become zero; later training keeps them
+    so.
 
+    Pays: as a control only: what a criterion is worth is the accuracy that it keeps beyond this one, which leaves 92.2
+        % on validation to mnist_cnn without half of its weights, where magnitude_pruning leaves 93.0 % without 90 %
+        (the bank, one seed). The tensors keep their shape: the plain file and the time stay what they were, only a
+        compressed file shrinks.
     Family: unstructured pruning
     Source: a baseline in Blalock, Gonzalez Ortiz, Frankle, Guttag 2020, https://arxiv.org/abs/2003.03033
     """

@@ -20,11 +20,12 @@ __all__ = ["TwoFourPruning"]
 class TwoFourPruning(Technique):
     """2:4 pruning: of every four neighbouring weights along the inputs, set the two smallest to zero.
 
-    The pattern that the sparse tensor cores of graphics cards compute in half the time. Processors and ONNX Runtime
-    gain nothing from it: the plain file and the time stay what they were, only a compressed file shrinks. One to
-    three inputs left over at the end of an axis stay dense, and so does a layer of fewer than four inputs, such as a
-    depthwise convolution. Later training keeps the pattern.
+    One to three inputs left over at the end of an axis stay dense, and so does a layer of fewer than four inputs, such
+    as a depthwise convolution. Later training keeps the pattern.
 
+    Pays: on graphics cards whose sparse tensor cores compute the pattern in half the time, as the paper says; mnist_cnn
+        has 93.2 instead of 93.4 % on validation with it (the bank, one seed). Processors and ONNX Runtime gain nothing
+        from it: the plain file and the time stay what they were, only a compressed file shrinks.
     Family: unstructured pruning
     Source: Mishra et al. 2021, https://arxiv.org/abs/2104.08378
     """

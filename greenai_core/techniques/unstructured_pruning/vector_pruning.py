@@ -21,10 +21,12 @@ AXES = {"input": 1, "column": 2, "row": 3}
 class VectorPruning(Gradual):
     """Vector pruning: set short runs of neighbouring weights to zero, those of least mean magnitude.
 
-    floor(n * sparsity) of the n runs become zero; later training keeps them so. Coarser than single weights, finer
-    than kernels: it costs some accuracy and needs fewer positions to be stored. The tensors keep their shape: the
-    plain file and the time stay what they were, only a compressed file shrinks.
+    floor(n * sparsity) of the n runs become zero; later training keeps them so. Coarser than single weights, finer than
+    kernels: it costs some accuracy and needs fewer positions to be stored.
 
+    Pays: where the file is coded afterwards and its zeros shall lie together, at a price: half of mnist_cnn's weights
+        cost as much (93.0 % on validation are left) as 90 % by magnitude_pruning (the bank, one seed). The tensors keep
+        their shape: the plain file and the time stay what they were, only a compressed file shrinks.
     Family: unstructured pruning
     Source: Mao et al. 2017, https://arxiv.org/abs/1705.08922
     """

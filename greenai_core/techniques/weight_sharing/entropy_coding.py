@@ -18,16 +18,18 @@ __all__ = ["EntropyCoding"]
 class EntropyCoding(Deploys):
     """Entropy coding: write the deployed file with its tensors coded by how often each value occurs, without loss.
 
-    Works on any model: a network, one with pruned or shared weights, a file with int8 weights. It pays most after
-    pruning and sharing, where one value is frequent; weights that were only trained shrink by a fifth or so. The coded
-    file must be decoded before a runtime opens it: what is stored or sent shrinks, the network at work is the same.
+    Works on any model: a network, one with pruned or shared weights, a file with int8 weights.
 
+    Pays: after pruning and sharing, where one value is frequent: 0.83 of the bytes are left of mnist_cnn's codebook
+        (the bank), 0.15 of its untrained weights without 90 % of them, 0.02 with both, and 0.79 of weights alone. What
+        is stored or sent shrinks, not the network at work: a coded file must be decoded before a runtime opens it.
     Family: weight sharing
     Source: Han, Mao, Dally 2016, https://arxiv.org/abs/1510.00149; asymmetric numeral systems, Duda 2013,
         https://arxiv.org/abs/1311.2540
     """
 
-    needs: ClassVar[frozenset[Fact]] = frozenset({"trained"})
+    needs: ClassVar[frozenset[Fact]] = frozenset({"trained", "uncoded"})
+    takes: ClassVar[frozenset[Fact]] = Deploys.takes | {"uncoded"}
 
     def apply(self, candidate: Candidate, ctx: Context) -> Candidate:
         """Code the candidate's file, or the one that would be deployed."""

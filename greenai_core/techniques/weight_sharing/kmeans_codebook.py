@@ -25,27 +25,36 @@ MOST_CLUSTERED = 1 << 13
 
 
 class KmeansCodebook(Technique):
-    """K-means codebook: let the weights of each convolution and linear layer share 2^bits values.
+    """K-means codebook: let the weights of each layer share 2^bits values.
 
-    The file holds a table of values and packed indices per layer: with 4 bits about an eighth of the bytes. The runtime
-    restores the weights when it opens the file, so that neither time nor memory shrink. Zeros of pruned weights stay
-    zero and have one value of the table for themselves. Batch normalisation stays apart in the file, which costs small
-    networks some bytes. With epochs, the shared values are trained on: the gradients of all weights that share a value
-    are added up. Entropy coding afterwards makes use of values that are frequent.
+    The file holds a table of values and packed indices per layer, convolutional, linear or recurrent: with 4 bits about
+    an eighth of the bytes. Zeros of pruned weights stay zero and have one value of the table for themselves. Batch
+    normalisation stays apart in the file, which costs small networks some bytes. With epochs, the shared values are
+    trained on: the gradients of all weights that share a value are added up. Entropy coding afterwards makes use of
+    values that are frequent.
 
+    Pays: where a network is stored or sent: mnist_cnn keeps 93.3 of 93.4 % on validation in 0.13 of the bytes,
+        weight_only_int4 93.2 % in as many, and entropy_coding takes off another sixth (the bank, one seed). Not for
+        speed: the runtime restores the weights when it opens the file, so that neither time nor memory shrink.
     Family: weight sharing
     Source: Han, Mao, Dally 2016, https://arxiv.org/abs/1510.00149
     """
 
+    version: ClassVar[int] = 2
     needs: ClassVar[frozenset[Fact]] = frozenset({"trained", "float_weights"})
-    takes: ClassVar[frozenset[Fact]] = frozenset({"dense"})
+    takes: ClassVar[frozenset[Fact]] = frozenset({"dense", "unshared"})
 
     bits: int = Field(4, ge=1, le=8, title="Bits", description="of an index: each layer has 2^bits distinct weights")
     epochs: int = Field(
         0, ge=0, le=200, title="Epochs", description="passes over the training images that move the shared values"
     )
     lr: float = Field(
-        1e-3, gt=0, le=1, title="Peak learning rate", description="of the shared values, where they are trained on"
+        1e-3,
+        gt=0,
+        le=1,
+        title="Peak learning rate",
+        description="of the shared values, where they are trained on",
+        json_schema_extra={"applies_unless": {"epochs": 0}},
     )
 
     def apply(self, candidate: Candidate, ctx: Context) -> Candidate:
@@ -53,14 +62,14 @@ class KmeansCodebook(Technique):
         import torch
 
         from greenai_core.constraints import Codebook, Hashed
-        from greenai_core.techniques.weight_sharing._weights import weights_of
+        from greenai_core.techniques.unstructured_pruning._masking import weights_of
 
         model = copy.deepcopy(candidate.model)
         indices = {}
         for name, weight in weights_of(model).items():
-            centroids, of = clustered(weight.detach().cpu().numpy(), 2**self.bits)
+            centroids, of = clustered(weight.cpu().numpy(), 2**self.bits)
             indices[name] = torch.from_numpy(of).to(weight.device)
-            weight.data = torch.from_numpy(centroids[of]).to(weight.device)
+            weight.copy_(torch.from_numpy(centroids[of]))
         others = [constraint for constraint in candidate.constraints if not isinstance(constraint, Codebook | Hashed)]
         shared = replace(candidate, model=model, constraints=(Codebook(indices), *others))
         return ctx.fit(shared, epochs=self.epochs, lr=self.lr) if self.epochs else shared
