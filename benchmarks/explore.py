@@ -39,8 +39,11 @@ from tools import dashboard
 
 SIZE: ViewportSize = {"width": 1280, "height": 900}
 PATIENCE_MS = 120_000
-WARM_UP_S = 15
-"""Processes for previews are starting meanwhile, and take the processor."""
+WARM_UP_S = 20
+"""Processes for jobs and previews are starting meanwhile, and take the processor."""
+LINGER_S = 45
+"""A supervisor ends so long after its dashboard: later than dashboards say that they are open, every 30 s, else each of
+them would start a new one while pages are timed."""
 
 LEAST = 90
 """Percent at which the slider stands at first: most points lie above, and every step takes some away."""
@@ -130,7 +133,7 @@ def store(records: int) -> Iterator[tuple[dict[str, str], Path]]:
     """Fill a store; yields the settings that name it, and its folder."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        settings = dashboard.own_store(folder)
+        settings = dashboard.own_store(folder) | {"GREENAI_IDLE_EXIT_S": str(LINGER_S)}
         before = dict(os.environ)
         os.environ |= settings | {"GREENAI_BANK": str(ROOT / "results" / "bank")}
         sys.stderr.write(f"storing {records:,} records\n")
@@ -138,7 +141,6 @@ def store(records: int) -> Iterator[tuple[dict[str, str], Path]]:
         os.environ.clear()
         os.environ |= before
         yield settings, folder
-        time.sleep(2 * dashboard.IDLE_EXIT_S)  # the folder can go when the supervisor, which ends idle, is gone
 
 
 def trials(settings: Mapping[str, str], folder: Path) -> str:
@@ -175,12 +177,23 @@ def main() -> None:
     few, some, many = (300, 600, 2_000) if options.quick else (1_000, 10_000, 100_000)
     if find_spec("optuna_dashboard") is None:
         raise SystemExit("optuna-dashboard is missing: pip install -r requirements-benchmarks.txt")
+    with ExitStack() as folders:
+        stores = {count: folders.enter_context(store(count)) for count in (few, some, many)}
+        rows = shown(stores, few, some, many, 2 if options.quick else 5)
+        time.sleep(LINGER_S + 5)  # the folders can go when the supervisors, which end idle, are gone
+    emit(options, rows, ratios=ratios(rows, few, some, many))
+
+
+Stores = Mapping[int, tuple[dict[str, str], Path]]
+
+
+def shown(stores: Stores, few: int, some: int, many: int, count: int) -> list[dict[str, Any]]:
+    """Serve every page and time it so often."""
     with ExitStack() as stack:
-        stores = {count: stack.enter_context(store(count)) for count in (few, some, many)}
         subjects = []
-        for count, (settings, folder) in stores.items():
+        for records, (settings, folder) in stores.items():
             url = stack.enter_context(dashboard.serving(settings, folder / "log"))
-            subjects.append(Subject("ours", count, f"{url}/explore?least={LEAST}", 1))
+            subjects.append(Subject("ours", records, f"{url}/explore?least={LEAST}", 1))
         settings, folder = stores[many]
         plain = stack.enter_context(dashboard.serving(settings, folder / "plain.log", "benchmarks/_plain_page.py"))
         subjects.append(Subject("plain", many, f"{plain}/?least={LEAST}", many // 10))
@@ -190,26 +203,26 @@ def main() -> None:
         subjects.append(Subject("optuna-dashboard", some, f"{url}/dashboard/studies/1", some, ANY_CHART))
         browser = stack.enter_context(dashboard.chromium())
         time.sleep(WARM_UP_S)
-        rows = timed(browser, subjects, 2 if options.quick else 5)
+        return timed(browser, subjects, count)
+
+
+def ratios(rows: list[dict[str, Any]], few: int, some: int, many: int) -> dict[str, float]:
+    """Return what is claimed of the timed pages."""
     at = {(row["page"], row["records"]): row for row in rows}
     ours = at["ours", many]
 
     def ratio(above: Mapping[str, Any], below: Mapping[str, Any], what: str) -> float:
         return float(above[what] / below[what])
 
-    emit(
-        options,
-        rows,
-        ratios={
-            f"load, {many:,} / {few:,} records (claim: at most 1.3)": ratio(ours, at["ours", few], "load_s"),
-            f"update, {many:,} / {few:,} records (claim: at most 1.3)": ratio(ours, at["ours", few], "update_s"),
-            f"load, plain page / ours at {many:,} (claim: at least 4)": ratio(at["plain", many], ours, "load_s"),
-            f"update, plain page / ours at {many:,} (claim: at least 10)": ratio(at["plain", many], ours, "update_s"),
-            f"load, optuna-dashboard / ours at {some:,} (claim: at least 3)": ratio(
-                at["optuna-dashboard", some], at["ours", some], "load_s"
-            ),
-        },
-    )
+    return {
+        f"load, {many:,} / {few:,} records (claim: at most 1.3)": ratio(ours, at["ours", few], "load_s"),
+        f"update, {many:,} / {few:,} records (claim: at most 1.3)": ratio(ours, at["ours", few], "update_s"),
+        f"load, plain page / ours at {many:,} (claim: at least 4)": ratio(at["plain", many], ours, "load_s"),
+        f"update, plain page / ours at {many:,} (claim: at least 10)": ratio(at["plain", many], ours, "update_s"),
+        f"load, optuna-dashboard / ours at {some:,} (claim: at least 3)": ratio(
+            at["optuna-dashboard", some], at["ours", some], "load_s"
+        ),
+    }
 
 
 if __name__ == "__main__":

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import cache, lru_cache
+from itertools import islice
 from typing import Any
 
 import pandas as pd
@@ -21,6 +22,9 @@ from greenai_core.spec import Measurement, Spec
 from greenai_core.store import answers, checkpoints, records
 from greenai_core.store.answers import Answer
 from greenai_core.walk import Setting, check_teacher, teaching_macs
+
+RECENT = 1000
+"""Runs, the newest ones, whose stages a price rests on: reading more takes longer than it makes the price better."""
 
 SENTENCES = 3
 """Of what a price rests on, so much is said."""
@@ -234,13 +238,13 @@ def _range(figures: Sequence[Figures]) -> dict[str, tuple[int, int] | None]:
 
 @lru_cache(maxsize=1)
 def _history(training_key: str, version: str) -> pd.DataFrame:
-    """Return every stage that was carried through under this key, once, also of runs that did not succeed.
+    """Return every stage of recent runs that was carried through under this key, once, also if a run did not succeed.
 
     `version` is the store's, so that new runs are seen.
     """
     ran = {
         stage.key: stage
-        for record in records.every()
+        for record in islice(records.each(), RECENT)
         for stage in with_teachers(record.stages)
         if stage.training_key == training_key and stage.ended
     }

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
@@ -25,8 +26,8 @@ ACCURACIES = ("accuracy_val", "accuracy")
 TOLD = (*ACCURACIES, "size_bytes", "energy_train_j", "energy_per_sample_j", "latency_ms", "macs", "params")
 """The figures of a point, besides those that it is ranked by."""
 
-MANY_POINTS, FEWER_DRAWS = 20_000, 200
-"""From so many points on, their probabilities come from so many draws."""
+DRAWN_POINTS, FEWEST_DRAWS = 4_000_000, 200
+"""Probabilities come from so many draws that all of them together draw so many points, but from so many at least."""
 
 Mask = npt.NDArray[np.bool_]
 
@@ -38,16 +39,19 @@ class Comparable:
     Attributes:
         keys: each column in which they agree, and the value.
         objectives: names of figures.
-        runs: a row per run.
+        every: a row per run, also of those that were left out since.
+        rows: which of `every` are the runs of these points, ascending; of very many the table of them alone, `runs`,
+            takes longer to cut out than a front to find.
         points: a row per recipe, `greenai_core.analysis.replicates.points` of `runs`, with its `family`.
-        of_run: for each run the row of its point.
+        of_run: for each of `rows` the row of its point.
         likely: where the means of the points are likely to be, as of
             `greenai_core.analysis.uncertainty.likely`.
     """
 
     keys: dict[str, str]
     objectives: tuple[str, ...]
-    runs: pd.DataFrame
+    every: pd.DataFrame
+    rows: npt.NDArray[np.intp]
     points: pd.DataFrame
     of_run: npt.NDArray[np.intp]
     likely: Spread
@@ -60,7 +64,12 @@ class Comparable:
     @property
     def own(self) -> int:
         """How many of the runs are of this store."""
-        return int((self.runs["origin"] == "own").sum())
+        return int((self.every["origin"] == "own").to_numpy(bool)[self.rows].sum())
+
+    @cached_property
+    def runs(self) -> pd.DataFrame:
+        """The runs of these points, a row for each."""
+        return self.every if len(self.rows) == len(self.every) else self.every.iloc[self.rows]
 
     def only(self, chosen: Callable[[pd.DataFrame], Mask]) -> Comparable:
         """Return this with some of its points and their runs.
@@ -73,7 +82,7 @@ class Comparable:
         runs = kept[self.of_run]
         return replace(
             self,
-            runs=self.runs[runs],
+            rows=self.rows[runs],
             points=self.points[kept].reset_index(drop=True),
             of_run=(np.cumsum(kept) - 1)[self.of_run[runs]],
             likely=Spread(*(part[kept] for part in (self.likely.values, self.likely.error, self.likely.degrees))),
@@ -90,7 +99,7 @@ class Comparable:
         values, low, high = (
             self.points[[f"{name}{end}" for name in self.objectives]].to_numpy(float) for end in ("", "_low", "_high")
         )
-        likely, draws = self.likely, FEWER_DRAWS if len(values) > MANY_POINTS else uncertainty.DRAWS
+        likely, draws = self.likely, min(uncertainty.DRAWS, max(FEWEST_DRAWS, DRAWN_POINTS // len(values)))
         certain = self.points.assign(
             rank=ranks(values, maximize) + 1 if len(values) <= MOST_RANKED else None,
             on_front=uncertainty.membership(likely.values, likely.error, likely.degrees, maximize, draws=draws),
@@ -130,4 +139,5 @@ def _gathered(keys: dict[str, str], objectives: tuple[str, ...], runs: pd.DataFr
     gathered = points(runs, told(objectives))
     gathered["family"] = gathered["technique"].map(technique_family)
     of_run = pd.factorize(runs["replicate_key"])[0]
-    return Comparable(keys, objectives, runs, gathered, of_run, uncertainty.likely(gathered, objectives))
+    likely = uncertainty.likely(gathered, objectives)
+    return Comparable(keys, objectives, runs, np.arange(len(runs)), gathered, of_run, likely)

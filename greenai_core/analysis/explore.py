@@ -139,7 +139,7 @@ class View:
         cost: the horizontal axis.
         accuracy: the vertical axis.
         front: its table holds a row per point, as of `greenai_core.analysis.comparable.Comparable.front`.
-        runs: the comparable runs that the points are made of.
+        shown: the comparable runs, and the points that they are.
         others: what could be drawn instead.
         unknown: how many runs are in no group, since a figure of theirs is unknown.
         unplaced: how many are in none, since a cost of theirs is 0 or less.
@@ -148,10 +148,15 @@ class View:
     cost: Figure
     accuracy: Figure
     front: Front
-    runs: pd.DataFrame
+    shown: Comparable
     others: tuple[Comparable, ...]
     unknown: int
     unplaced: int
+
+    @property
+    def runs(self) -> pd.DataFrame:
+        """The comparable runs that the points are made of."""
+        return self.shown.runs
 
     @property
     def groups(self) -> dict[str, tuple[Mapping[str, str], pd.DataFrame]]:
@@ -172,21 +177,21 @@ class View:
     @property
     def subject(self) -> str:
         """One sentence on what is drawn."""
-        own = int((self.runs["origin"] == "own").sum())
-        drawn, runs = number(len(self.front.table), "point"), number(len(self.runs), "run")
+        drawn, runs = number(len(self.front.table), "point"), number(len(self.shown.rows), "run")
         ties = int(self.front.table["tied"].sum())
         tied = f", {ties:,} tied with it" if ties else ""
-        return f"{drawn} of {runs}, {own:,} of them your own; {int(self.front.mask.sum())} on the front{tied}."
+        on_front = int(self.front.mask.sum())
+        return f"{drawn} of {runs}, {self.shown.own:,} of them your own; {on_front} on the front{tied}."
 
     def runs_of(self, handles: Collection[str]) -> pd.DataFrame:
         """Return the runs of the points whose `run_id` is among `handles`, in the order of the table."""
-        chosen = self.front.table[self.front.table["run_id"].isin(handles)]
-        return self.runs[self.runs["replicate_key"].isin(chosen["replicate_key"])]
+        chosen = self.front.table["run_id"].isin(handles).to_numpy(bool)
+        return self.shown.every.iloc[self.shown.rows[chosen[self.shown.of_run]]]
 
     @property
     def left_out(self) -> str:
         """One sentence on the runs that are not drawn; empty where all are."""
-        elsewhere = sum(len(group.runs) for group in self.others)
+        elsewhere = sum(len(group.rows) for group in self.others)
         parts = []
         if elsewhere:
             parts.append(
@@ -226,7 +231,7 @@ def view(gathered: Gathered, filters: Filters, group: str | None = None) -> View
         group: id of the comparable group to draw; the first one where there is no such group.
     """
     matching = [group.only(filters.matching) for group in gathered.groups]
-    left = sorted((each for each in matching if len(each.points)), key=lambda each: (-each.own, -len(each.runs)))
+    left = sorted((each for each in matching if len(each.points)), key=lambda each: (-each.own, -len(each.rows)))
     if not left:
         return None
     shown = next((each for each in left if each.id == group), left[0])
@@ -237,7 +242,7 @@ def view(gathered: Gathered, filters: Filters, group: str | None = None) -> View
         accuracy=figure(SPLITS[filters.split]),
         cost=filters.axis(filters.cost),
         front=front,
-        runs=shown.runs,
+        shown=shown,
         others=tuple(each for each in left if each is not shown),
         unknown=int(filters.matching(gathered.unknown).sum()),
         unplaced=int(filters.matching(gathered.unplaced).sum()),

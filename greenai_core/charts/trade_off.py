@@ -23,13 +23,18 @@ from greenai_core.charts.looks import (
     ticks,
 )
 from greenai_core.charts.point import hovers, symbols
+from greenai_core.units import Unit
 from greenai_core.wording import number
 
 FADED, SMALL = 0.7, 8
 LEAST_SHARE = 10.0
 """An interval of a cost is drawn down to this part of its mean at most."""
-MANY_POINTS = 1500
-"""From here on points are drawn by the graphics card."""
+MOST_DOMINATED = 400
+"""Dominated points drawn at most: each costs a browser about a quarter of a millisecond at every move of a slider, and
+so many show the shape of the cloud."""
+MANY_POINTS = MOST_DOMINATED
+"""From here on dominated points only tell their place when they are pointed at: of so many, words take longer to send
+and to draw than the points themselves."""
 
 
 def draw(
@@ -55,20 +60,18 @@ def draw(
     table, front = view.front.table.iloc[shown(view)], view.front.points
     unit = view.cost.quantity.common_unit(view.front.table[view.cost.column])
     seen = looks(by, view.front.table[by].unique())
-    trace = go.Scattergl if len(table) > MANY_POINTS else go.Scatter
     beaten = table[~table["run_id"].isin(front["run_id"])]
     tied = beaten[beaten["tied"]]
     drawn.add_scatter(**_bars(pd.concat([front, tied]), view, unit.size))
     for name, look in seen.items():
         rows = beaten[beaten[by] == name]
-        drawn.add_trace(
-            trace(
-                **_points(rows, view, unit.size),
-                name=name,
-                legendgroup=name,
-                showlegend=False,
-                marker={**look, "symbol": symbols(rows, look["symbol"]), "size": SMALL, "opacity": _opacities(rows)},
-            )
+        drawn.add_scatter(
+            **_points(rows, view, unit),
+            **(_place(view, unit) if len(table) > MANY_POINTS else _words(rows, view)),
+            name=name,
+            legendgroup=name,
+            showlegend=False,
+            marker={**look, "symbol": symbols(rows, look["symbol"]), "size": SMALL, "opacity": _opacities(rows)},
         )
     ordered = view.front.points.sort_values(view.cost.column)
     drawn.add_scatter(
@@ -83,7 +86,12 @@ def draw(
         rows = front[front[by] == name]
         marker = {**look, "symbol": symbols(rows, look["symbol"]), "size": LARGE, "line": {"width": 1.5, "color": rim}}
         drawn.add_scatter(
-            **_points(rows, view, unit.size), name=name, legendgroup=name, showlegend=False, marker=marker
+            **_points(rows, view, unit),
+            **_words(rows, view),
+            name=name,
+            legendgroup=name,
+            showlegend=False,
+            marker=marker,
         )
         drawn.add_scatter(x=[None], y=[None], mode="markers", name=name, legendgroup=name, marker={**look, "size": 10})
     picked = table[table["run_id"] == pick]
@@ -127,7 +135,7 @@ def shown(view: View) -> np.ndarray:
     """Return which rows of the view's table are drawn: all, or where they are very many so many that none is missed."""
     table = view.front.table
     costs, accuracies = (table[axis.column].to_numpy(float) for axis in (view.cost, view.accuracy))
-    return thin(np.log10(costs), accuracies, view.front.mask)
+    return thin(np.log10(costs), accuracies, view.front.mask, MOST_DOMINATED)
 
 
 def describe(view: View) -> str:
@@ -135,7 +143,7 @@ def describe(view: View) -> str:
     best = view.front.points.sort_values(view.accuracy.column).iloc[-1]
     return (
         f"Scatter of {view.accuracy.title.lower()} against {view.cost.title.lower()} for "
-        f"{number(len(view.front.table), 'point')} of {number(len(view.runs), 'run')}; "
+        f"{number(len(view.front.table), 'point')} of {number(len(view.shown.rows), 'run')}; "
         f"{int(view.front.mask.sum())} lie on the Pareto front. The most accurate reaches "
         f"{view.accuracy.text(best[view.accuracy.column])} at {view.cost.text(best[view.cost.column])}. "
         "The table below holds the same runs."
@@ -148,15 +156,25 @@ def run_of(point: Mapping[str, Any]) -> str:
     return str(custom[0] if isinstance(custom, list | tuple) else custom)
 
 
-def _points(rows: pd.DataFrame, view: View, size: float) -> dict[str, Any]:
+def _points(rows: pd.DataFrame, view: View, unit: Unit) -> dict[str, Any]:
     return {
-        "x": (rows[view.cost.column] / size).to_numpy(np.float32),
+        "x": (rows[view.cost.column] / unit.size).to_numpy(np.float32),
         "y": (rows[view.accuracy.column] * 100).to_numpy(np.float32),
         "customdata": rows["run_id"],
-        "text": hovers(rows, view.accuracy, [view.cost], view.front.keys),
-        "hovertemplate": "%{text}<extra></extra>",
         "mode": "markers",
     }
+
+
+def _words(rows: pd.DataFrame, view: View) -> dict[str, Any]:
+    """Return what points tell when they are pointed at, each in words of its own."""
+    texts = hovers(rows, view.accuracy, [view.cost], view.front.keys)
+    return {"text": texts, "hovertemplate": "%{text}<extra></extra>"}
+
+
+def _place(view: View, unit: Unit) -> dict[str, Any]:
+    """Return the words that all points share: where they are, and the run to look for."""
+    told = f"{view.accuracy.title}: %{{y:.2f}} %<br>{axis(view.cost, unit.name)}: %{{x:.3~g}}<br>%{{customdata}}"
+    return {"hovertemplate": f"{told}<extra></extra>"}
 
 
 def _bars(rows: pd.DataFrame, view: View, size: float) -> dict[str, Any]:

@@ -120,10 +120,9 @@ def _parts() -> list[_Part]:
     """Return everything that runs left behind. What needs it is looked up before its names are: a run may end now."""
     held = in_use() is not None
     before = deletions.binned()
-    named = records.every()
-    binned = [*before, *deletions.binned()]  # on both sides: a run may be deleted or restored now
-    models, restorable = _models(named), _models(binned)
-    checkpoints = {stage.key for record in (*named, *binned) for stage in with_teachers(record.stages)}
+    models, checkpoints = _named(records.each())
+    restorable, others = _named([*before, *deletions.binned()])  # on both sides: a run may be deleted or restored now
+    checkpoints |= others
     binned_only = restorable - models
     stored = _found("models", lambda key: f"models/{key}" in models | restorable)
     return [
@@ -133,8 +132,14 @@ def _parts() -> list[_Part]:
     ]
 
 
-def _models(named: Iterable[Record]) -> set[str]:
-    return {uri for record in named if (uri := record.provenance.get("model_uri"))}
+def _named(runs: Iterable[Record]) -> tuple[set[str], set[str]]:
+    """Return the models and the keys of the checkpoints that records name; they may be more than fit into memory."""
+    models: set[str] = set()
+    checkpoints: set[str] = set()
+    for record in runs:
+        models |= {uri for uri in [record.provenance.get("model_uri")] if uri}
+        checkpoints |= {stage.key for stage in with_teachers(record.stages)}
+    return models, checkpoints
 
 
 def _found(kind: Kind, referenced: Callable[[str], bool]) -> Iterator[_Part]:

@@ -6,7 +6,7 @@ a record of this store wins over one of the bank with the same run_id.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -126,6 +126,20 @@ def every(origin: Origin = "all") -> tuple[Record, ...]:
 @lru_cache(maxsize=2)
 def _every(origin: Origin, _version: str) -> tuple[Record, ...]:
     return tuple(from_row(row) for _, row in rows(origin))
+
+
+def each() -> Iterator[Record]:
+    """Yield every record, newest first, as `every` returns them; of however many, few are in memory at a time."""
+    with reading() as connection:
+        when = {row.run_id: row.created_at for row in _shown(connection, run.c.run_id, run.c.created_at)}
+    shipped = {row["run_id"]: row for row in bank.rows() if row["run_id"] not in when}
+    when |= {run_id: row["created_at"] for run_id, row in shipped.items()}
+    for batch in batches(sorted(when, key=lambda run_id: utc_if_time(str(when[run_id])), reverse=True)):
+        with reading() as connection:
+            own = connection.execute(sa.select(run).where(run.c.run_id.in_(batch))).mappings()
+            found = {row["run_id"]: row for row in own}
+        # One that was deleted meanwhile is left out.
+        yield from (from_row(row) for run_id in batch if (row := found.get(run_id) or shipped.get(run_id)))
 
 
 def table(origin: Origin = "all") -> pd.DataFrame:

@@ -170,16 +170,19 @@ def test_a_long_legend_takes_nothing_from_the_plot(table: pd.DataFrame) -> None:
     assert crowded.layout.height > 460 + 50
 
 
-def test_many_points_are_drawn_by_the_graphics_card(table: pd.DataFrame) -> None:
+def test_of_many_points_only_the_front_tells_more_than_its_place(table: pd.DataFrame) -> None:
     named = [table["run_id"] + str(copy) for copy in range(100)]
     many = pd.concat([table.assign(run_id=ids, replicate_key=ids) for ids in named], ignore_index=True)
-    _, figure = drawn(many)
-    assert {"scattergl"} == {
-        trace.type for trace in figure.data if trace.customdata is not None and trace.marker.opacity
-    }
+    found, figure = drawn(many)
+    told = {run: trace.text is not None for trace in figure.data if trace.customdata is not None
+            for run in trace.customdata}  # fmt: skip
+    assert {run for run, words in told.items() if words} == set(found.front.points["run_id"]) < set(told)
+    beaten = next(trace for trace in figure.data if trace.customdata is not None and trace.marker.opacity)
+    for part in ("Validation accuracy: %{y", "File size (MB): %{x", "%{customdata}"):
+        assert part in beaten.hovertemplate
 
 
-def test_of_very_many_points_the_front_and_a_few_thousand_others_are_drawn(table: pd.DataFrame) -> None:
+def test_of_very_many_points_the_front_and_some_hundred_others_are_drawn(table: pd.DataFrame) -> None:
     noise = np.random.default_rng(0)
     many = pd.concat([table] * 300, ignore_index=True)
     many["run_id"] = many["replicate_key"] = [f"run-{place}" for place in range(len(many))]
@@ -188,7 +191,7 @@ def test_of_very_many_points_the_front_and_a_few_thousand_others_are_drawn(table
     shown = points(figure)
     assert len(found.front.table) == 6600
     assert set(found.front.points["run_id"]) <= set(shown.index)
-    assert len(shown) == 2000 + len(found.front.points) == len(trade_off.shown(found))
+    assert len(shown) == trade_off.MOST_DOMINATED + len(found.front.points) == len(trade_off.shown(found))
     assert shown["x"].max() == pytest.approx(points(drawn(many.nlargest(1, "size_bytes"))[1])["x"].max(), rel=1e-3)
 
 

@@ -20,9 +20,10 @@ class EntropyCoding(Deploys):
 
     Works on any model: a network, one with pruned or shared weights, a file with int8 weights.
 
-    Pays: after pruning and sharing, where one value is frequent: 0.83 of the bytes are left of mnist_cnn's codebook
-        (the bank), 0.15 of its untrained weights without 90 % of them, 0.02 with both, and 0.79 of weights alone. What
-        is stored or sent shrinks, not the network at work: a coded file must be decoded before a runtime opens it.
+    Pays: after pruning and sharing, where one value is frequent: 0.83 of the bytes are left of mnist_cnn's codebook,
+        0.17 of the network without 90 % of its weights, and with both 0.027 at 93.0 of 93.4 % on validation (the bank,
+        one seed); 0.79 of untrained weights alone. What is stored or sent shrinks, not the network at work: a coded
+        file must be decoded before a runtime opens it.
     Family: weight sharing
     Source: Han, Mao, Dally 2016, https://arxiv.org/abs/1510.00149; asymmetric numeral systems, Duda 2013,
         https://arxiv.org/abs/1311.2540
