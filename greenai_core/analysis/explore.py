@@ -276,7 +276,7 @@ def name_of(keys: Mapping[str, str], runs: pd.DataFrame) -> str:
     """Say where runs, or points, that agree in `keys` were measured, for which grid, how, and how many they are."""
     processors = machines.processors(runs, machines.columns_of(keys))
     grid = [f"{float(keys[GRID]):g} g/kWh"] if GRID in keys else []
-    kinds = [value for key, value in keys.items() if key.endswith("_kind")]
+    kinds = dict.fromkeys(value for key, value in keys.items() if key.endswith("_kind"))
     own = int((runs["origin"] == "own").sum())
     return ", ".join([" and ".join(processors), *grid, *kinds, number(len(runs), "run"), f"{own:,} your own"])
 

@@ -94,7 +94,11 @@ def _environment(column: str, key: str, run_id: str) -> Mapping[str, Any]:
 
 
 def _processor(facts: Mapping[str, Any]) -> str:
-    return facts.get("cpu_model") or facts.get("processor_family") or "unknown processor"
+    model, family = facts.get("cpu_model"), facts.get("processor_family")
+    if not (model and family):
+        return model or family or "unknown processor"
+    generation = family.partition(" ")[2]  # virtual machines call several of them by one name
+    return f"{model} ({generation})" if generation else model
 
 
 def _here(facts: Mapping[str, Any]) -> bool:

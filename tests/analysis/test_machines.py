@@ -70,3 +70,10 @@ def test_a_record_that_is_gone_is_of_an_unknown_processor() -> None:
     stored(factory.record(factory.spec(), host="gone-by-now"))
     runs = records.table().assign(run_id="no such run")
     assert machines.processors(runs) == ["unknown processor"]
+
+
+def test_two_generations_that_are_called_alike_are_told_apart() -> None:
+    named = [
+        machines._processor({"cpu_model": "EPYC", "processor_family": f"AMD family {family}"}) for family in (1, 2)
+    ]
+    assert named == ["EPYC (family 1)", "EPYC (family 2)"]
