@@ -21,7 +21,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from greenai_core import acceleration, training_state
+from greenai_core import acceleration, evaluation, metrics, training_state
 from greenai_core.augmentation import PLAIN, Augmentation
 from greenai_core.candidate import Candidate
 from greenai_core.constraints import Constraint
@@ -33,7 +33,7 @@ from greenai_core.training_state import Best, Resumable, State, Training
 if TYPE_CHECKING:
     from greenai_core.context import Data
 
-VERSION = 1
+VERSION = 2
 """Part of every checkpoint's key: raise it when the same arguments would give other weights."""
 
 REPORT_EVERY_S = 0.25
@@ -168,7 +168,7 @@ def fit(
     steps, step, told = epochs * steps_per_epoch, 0, float("-inf")  # the first step is told at once
     value, done, best = torch.zeros(()), 0, Best()
     with (
-        acceleration.threads_for(model),
+        acceleration.threads_for(batch_size * (metrics.macs(model, data.input_shape) or 0)),
         acceleration.lean(model),
         dropping(model, dropout),
         held(model, candidate.constraints),
@@ -218,7 +218,7 @@ def accuracy_of(model: nn.Module, precision: str, images: torch.Tensor, labels: 
     """Return the fraction of images (N, C, H, W) whose label is predicted, computed in `precision`."""
     model.eval()
     hits = 0
-    for some_images, some_labels in zip(images.split(1000), labels.split(1000), strict=True):
+    for some_images, some_labels in zip(images.split(evaluation.BATCH), labels.split(evaluation.BATCH), strict=True):
         with acceleration.autocast(precision, images.device):
             hits += int((model(some_images).argmax(1) == some_labels).sum())
     return hits / len(labels)

@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import nn
 
-from greenai_core import acceleration, registry
+from greenai_core import acceleration, metrics, registry
 
 CPU = torch.device("cpu")
 
@@ -66,12 +66,12 @@ def test_precision_follows_the_network_and_the_processor(monkeypatch: pytest.Mon
         assert acceleration.resolve_precision("bf16", CPU, model("mlp_student")) == "bf16"
 
 
-def test_one_thread_for_networks_without_convolutions() -> None:
+def test_a_small_step_has_one_thread_and_a_large_one_all_of_them() -> None:
     before = torch.get_num_threads()
     torch.set_num_threads(2)
     try:
-        for name, threads in (("mlp_student", 1), ("mnist_cnn", 2)):
-            with acceleration.threads_for(model(name)):
+        for name, threads in (("mlp_student", 1), ("lenet5", 1), ("mnist_cnn", 2)):
+            with acceleration.threads_for(64 * (metrics.macs(model(name), (1, 28, 28)) or 0)):
                 assert torch.get_num_threads() == threads
             assert torch.get_num_threads() == 2
     finally:
