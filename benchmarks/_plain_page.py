@@ -1,32 +1,6 @@
-"""A page as one writes it first: every point and every row is sent to the browser, again after every change."""
+"""The plain page, which reads the store whenever it runs."""
 
-from __future__ import annotations
-
-import pandas as pd
-import plotly.express as px
-import streamlit as st
-
+from benchmarks._plain import show
 from greenai_core.store import records
 
-
-@st.cache_data
-def stored() -> pd.DataFrame:
-    return records.table()
-
-
-st.set_page_config(layout="wide")
-table = stored()
-least = st.slider("Least accuracy (%)", 0, 100, 0, key="least", bind="query-params")
-shown = table[table["accuracy_val"] >= least / 100]
-with st.container(key="chart"):
-    st.plotly_chart(
-        px.scatter(
-            shown,
-            x="size_bytes",
-            y="accuracy_val",
-            color="technique",
-            log_x=True,
-            hover_data=["run_id", "model", "seed", "sparsity", "latency_ms", "energy_train_j", "energy_per_sample_j"],
-        )
-    )
-st.dataframe(shown)
+show(records.table)

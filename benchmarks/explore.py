@@ -5,7 +5,8 @@ it once. Drawn means: plotly holds the new data, has laid it out, and two frames
 shipped bank, varied (`benchmarks._many`): of six, five are seeds of one recipe and one is a recipe of its own.
 
 - Ours at 1,000 and 100,000 records: what the store's size costs.
-- The page that one writes first (`benchmarks._plain_page`), which sends all 100,000 points and rows.
+- The page that one writes first (`benchmarks._plain`), which reads the store and sends all 100,000 points and rows
+  whenever something changes; and the same page where the rows are kept once they are read.
 - optuna-dashboard with the values of 10,000 records as trials with two objectives, beside ours with those records.
 
 The fronts alone, in process, are the matter of `benchmarks.fronts`.
@@ -44,6 +45,8 @@ WARM_UP_S = 20
 LINGER_S = 45
 """A supervisor ends so long after its dashboard: later than dashboards say that they are open, every 30 s, else each of
 them would start a new one while pages are timed."""
+
+PLAIN = {"plain": "benchmarks/_plain_page.py", "plain, cached": "benchmarks/_plain_page_cached.py"}
 
 LEAST = 90
 """Percent at which the slider stands at first: most points lie above, and every step takes some away."""
@@ -195,8 +198,9 @@ def shown(stores: Stores, few: int, some: int, many: int, count: int) -> list[di
             url = stack.enter_context(dashboard.serving(settings, folder / "log"))
             subjects.append(Subject("ours", records, f"{url}/explore?least={LEAST}", 1))
         settings, folder = stores[many]
-        plain = stack.enter_context(dashboard.serving(settings, folder / "plain.log", "benchmarks/_plain_page.py"))
-        subjects.append(Subject("plain", many, f"{plain}/?least={LEAST}", many // 10))
+        for name, script in PLAIN.items():
+            url = stack.enter_context(dashboard.serving(settings, folder / f"{name}.log", script))
+            subjects.append(Subject(name, many, f"{url}/?least={LEAST}", many // 10))
         settings, folder = stores[some]
         other = [str(Path(sys.executable).with_name("optuna-dashboard")), trials(settings, folder), "--port"]
         url = stack.enter_context(dashboard.answering(other, "/dashboard", {}, folder / "optuna.log"))
@@ -214,11 +218,14 @@ def ratios(rows: list[dict[str, Any]], few: int, some: int, many: int) -> dict[s
     def ratio(above: Mapping[str, Any], below: Mapping[str, Any], what: str) -> float:
         return float(above[what] / below[what])
 
+    cached = at["plain, cached", many]
     return {
         f"load, {many:,} / {few:,} records (claim: at most 1.3)": ratio(ours, at["ours", few], "load_s"),
         f"update, {many:,} / {few:,} records (claim: at most 1.3)": ratio(ours, at["ours", few], "update_s"),
         f"load, plain page / ours at {many:,} (claim: at least 4)": ratio(at["plain", many], ours, "load_s"),
         f"update, plain page / ours at {many:,} (claim: at least 10)": ratio(at["plain", many], ours, "update_s"),
+        f"load, plain page that keeps the rows / ours at {many:,}": ratio(cached, ours, "load_s"),
+        f"update, plain page that keeps the rows / ours at {many:,}": ratio(cached, ours, "update_s"),
         f"load, optuna-dashboard / ours at {some:,} (claim: at least 3)": ratio(
             at["optuna-dashboard", some], at["ours", some], "load_s"
         ),

@@ -18,6 +18,7 @@ from pages.components import (
     empty,
     lifetime,
     measuring,
+    once_drawn,
     path,
     promised,
     recommended,
@@ -67,6 +68,13 @@ def _dominated(view: View) -> str:
     return "points that nothing beats" if share is None else f"dominate {share * 100:.0f} % of the box"
 
 
+def compared(view: View) -> None:
+    """Offer the other groups of comparable runs, and say how sure the energies of this one are."""
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        controls.group(view.groups, view.front.id, key=GROUP)
+        badge.badge(view.kind)
+
+
 def conditions(view: View) -> None:
     tied = f" {TIED}" if view.front.table["tied"].any() else ""
     st.caption(
@@ -75,9 +83,6 @@ def conditions(view: View) -> None:
     )
     if view.accuracy.column != CHOSEN_BY:
         st.caption(f":material/warning: {PUBLISHED}")
-    with st.container(horizontal=True, vertical_alignment="bottom"):
-        controls.group(view.groups, view.front.id, key=GROUP)
-        badge.badge(view.kind)
 
 
 def chart(asked: Asked, view: View, pick: str | None) -> set[str]:
@@ -91,6 +96,7 @@ def chart(asked: Asked, view: View, pick: str | None) -> set[str]:
         alt=said,
     )
     chart_export.popover(figure, name=NAME, caption=said, key="export")
+    conditions(view)
     if drawn := count(len(trade_off.shown(view)), len(view.front.table)):
         st.caption(f"{drawn} points; the whole front is, the others are thinned where they lie close.")
     return {trade_off.run_of(point) for point in event["selection"]["points"]} & set(view.front.table["run_id"])
@@ -136,10 +142,13 @@ else:
     if view is None:
         empty.nothing_matches()
     else:
-        answers(asked, view)
-        conditions(view)
+        compared(view)
+        plane = st.container()
         pick = recommended.section(view)
-        selected = chart(asked, view, pick)
-        below(view, selected)
-        closer(asked, view, pick, selected)
+        with plane:
+            selected = chart(asked, view, pick)
+        if once_drawn.told():
+            answers(asked, view)
+            below(view, selected)
+            closer(asked, view, pick, selected)
 measuring.section()

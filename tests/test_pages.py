@@ -13,6 +13,7 @@ from greenai_core.analysis.explore import Filters
 from greenai_core.examples import first_experiment
 from greenai_core.jobs import previews, queue, supervisor
 from greenai_core.store import records
+from pages.components import once_drawn
 from tests import factory
 
 FRAME = str(Path(__file__).resolve().parents[1] / "pages" / "main.py")
@@ -51,6 +52,7 @@ def opened(page: str, **query: str) -> AppTest:
     app = AppTest.from_file(FRAME, default_timeout=30)
     app.query_params.update(query)
     app.run()
+    app.session_state[once_drawn.FLAG] = True  # there is no browser that would say so
     if page != "overview":
         app.switch_page(f"{page}.py").run()
     assert not app.exception, app.exception
@@ -108,6 +110,7 @@ def test_the_first_experiment_takes_the_next_free_seed() -> None:
 def test_a_link_restores_the_view_of_explore(filled: None) -> None:
     app = AppTest.from_file(FRAME, default_timeout=30).run()
     app.query_params.update({"cost": "Latency", "split": "Test", "technique": "distill", "least": "50", "by": "model"})
+    app.session_state[once_drawn.FLAG] = True
     app.switch_page("explore.py").run()
     assert not app.exception
     assert app.multiselect(key="technique").value == ["distill"]
@@ -118,6 +121,7 @@ def test_a_link_restores_the_view_of_explore(filled: None) -> None:
 def test_explore_says_what_it_leaves_out_and_offers_the_other_group(filled: None) -> None:
     app = AppTest.from_file(FRAME, default_timeout=30).run()
     app.query_params["cost"] = "Training energy"
+    app.session_state[once_drawn.FLAG] = True
     app.switch_page("explore.py").run()
     assert "11 runs measured under other conditions" in words(app)
     (other,) = [box for box in app.selectbox if box.label == "Measured on"]
@@ -135,6 +139,7 @@ def test_the_picks_of_explore_are_of_the_group_that_is_drawn_and_chosen_on_valid
     assert found is not None
     app = AppTest.from_file(FRAME, default_timeout=30).run()
     app.query_params.update({"cost": "Latency", "split": "Test", "group": found.others[0].id})
+    app.session_state[once_drawn.FLAG] = True
     app.switch_page("explore.py").run()
     (best,) = [item for item in app.metric if item.label == "Best accuracy"]
     assert (best.value, best.delta) == ("50.00 %", "validation; test 60.00 %")

@@ -19,7 +19,7 @@ from greenai_core.jobs import queue, states
 from greenai_core.jobs.access import Access
 from greenai_core.record import EnergyKind, Record
 from greenai_core.store import records
-from pages.components import badge, measuring
+from pages.components import badge, measuring, once_drawn
 from tests import factory
 from tests.energy.meters import WallPower
 
@@ -65,6 +65,7 @@ def describing(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[int]]:
 
 def opened(page: str, **state: Any) -> AppTest:
     app = AppTest.from_file(FRAME, default_timeout=30).run()
+    app.session_state[once_drawn.FLAG] = True  # there is no browser that would say so
     app.switch_page(f"{page}.py").run()
     for key, value in state.items():
         app.session_state[key] = value

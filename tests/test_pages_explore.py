@@ -14,7 +14,7 @@ from greenai_core.record import Record
 from greenai_core.spec import Spec, check
 from greenai_core.store import records
 from greenai_core.store.database import writing
-from pages.components import data
+from pages.components import data, once_drawn
 from tests import factory
 from tests.test_pages import FRAME, words
 
@@ -33,6 +33,7 @@ def opened(*stored: Record, page: str = "explore", **query: str | list[str]) -> 
         records.insert(connection, *stored)
     app = AppTest.from_file(FRAME, default_timeout=60).run()
     app.query_params.update(query)
+    app.session_state[once_drawn.FLAG] = True  # there is no browser that would say so
     return checked(app if page == "overview" else app.switch_page(f"{page}.py").run())
 
 
@@ -137,6 +138,23 @@ def test_it_says_where_new_seeds_will_not_join_the_point(host: str, cost: str, s
     app = opened(*(factory.on_grid(record, 360.0) for record in factory.records(1, host=host)), cost=cost)
     assert buttons(app) == ["Run 4 more seeds"]
     assert ("will form a point of their own" in words(app)) == said
+
+
+def test_what_is_below_the_chart_waits_until_the_browser_has_drawn_it() -> None:
+    app = opened(*factory.records(1))
+    assert "Points on the front" in words(app)
+    del app.session_state[once_drawn.FLAG]
+    checked(app.run())
+    assert "Points on the front" not in words(app)
+    assert "11 points of 11 runs" in words(app)
+
+
+def test_what_hides_behind_the_filter_button_is_said() -> None:
+    app = opened(*factory.records(1))
+    assert "Only" not in words(app)
+    checked(app.multiselect(key="technique").select("distill").run())
+    checked(app.slider(key="sparsity").set_value((0, 50)).run())
+    assert "Only technique distill, sparsity 0 to 50 %." in words(app)
 
 
 def test_a_rerun_works_a_view_out_once(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Final, get_args
 
 import pandas as pd
@@ -13,6 +13,7 @@ from greenai_core.analysis.figures import LIFETIME
 from greenai_core.analysis.lifetime import USUAL
 from greenai_core.charts.looks import ColourBy
 from pages.components import data, predictions, remembered
+from pages.components.provenance import PLAIN
 
 BIND: Final = "query-params"
 
@@ -21,21 +22,23 @@ def filters() -> Filters:
     """Ask which runs to show, in one row, and which axes to show them on."""
     with st.container(horizontal=True, vertical_alignment="bottom", key="filters"):
         dataset = st.selectbox("Data set", data.choices("dataset"), key="dataset", bind=BIND, width=145)
-        models = _several("Model", data.choices("model", dataset), "model", 125)
-        techniques = _several("Technique", data.choices("technique", dataset), "technique", 135)
-        temperatures = _several("Temperature", data.choices("temperature", dataset), "temperature", 105)
-        low, high = st.slider(
-            "Sparsity (%)",
-            0,
-            100,
-            (0, 100),
-            key="sparsity",
-            bind=BIND,
-            width=100,
-            help="Runs that remove nothing stay as the baseline until the lower bound is raised.",
-        )
+        with st.popover("Filters", icon=":material/filter_alt:", key="only"):  # closed, it costs a browser nothing
+            models = _several("Model", data.choices("model", dataset), "model")
+            techniques = _several("Technique", data.choices("technique", dataset), "technique")
+            temperatures = _several("Temperature", data.choices("temperature", dataset), "temperature")
+            low, high = st.slider(
+                "Sparsity (%)",
+                0,
+                100,
+                (0, 100),
+                key="sparsity",
+                bind=BIND,
+                help="Runs that remove nothing stay as the baseline until the lower bound is raised.",
+            )
         least = st.slider("Least accuracy (%)", 0, 100, 0, key="least", bind=BIND, width=118)
         bank = st.toggle("Bank", True, key="bank", bind=BIND)
+    if chosen := _narrowed(models, techniques, temperatures, (low, high)):
+        st.caption(f":material/filter_alt: Only {chosen}.")
     with st.container(horizontal=True, vertical_alignment="bottom", key="axes"):
         cost = st.pills("Cost axis", list(COSTS), default="Size", required=True, key="cost", bind=BIND, wrap=True)
         split = st.segmented_control(
@@ -87,5 +90,16 @@ def _served_elsewhere() -> float:
     return st.session_state.get("predictions", USUAL) if COSTS.get(third) == LIFETIME.column else USUAL
 
 
-def _several(label: str, options: list[str], key: str, width: int) -> tuple[str, ...]:
-    return tuple(st.multiselect(label, options, key=key, bind=BIND, placeholder="All", width=width))
+def _several(label: str, options: list[str], key: str) -> tuple[str, ...]:
+    return tuple(st.multiselect(label, options, key=key, bind=BIND, placeholder="All"))
+
+
+def _narrowed(
+    models: Sequence[str], techniques: Sequence[str], temperatures: Sequence[str], sparsity: tuple[int, int]
+) -> str:
+    """Return what is chosen behind the filter button, which hides it, in words; empty where nothing is."""
+    named = {"model": models, "technique": techniques, "temperature": temperatures}
+    words = [f"{name} {' or '.join(chosen)}" for name, chosen in named.items() if chosen]
+    if sparsity != (0, 100):
+        words.append(f"sparsity {sparsity[0]} to {sparsity[1]} %")
+    return ", ".join(words).translate(PLAIN)
