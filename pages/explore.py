@@ -13,32 +13,22 @@ from greenai_core.charts import trade_off
 from pages.components import (
     badge,
     chart_export,
+    closer,
     controls,
     data,
     empty,
-    lifetime,
     measuring,
     once_drawn,
-    path,
-    promised,
     recommended,
     runs,
     saved_views,
     seeds,
-    space,
 )
 from pages.components.data import Asked
 from pages.components.picks import picks
 
 NAME = "accuracy_against_cost"
 GROUP = "group"  # under which the one that is shown stands in the link
-CLOSER = (LIFE, THIRD, PATH, PROMISED) = (
-    "Energy over a model's life",
-    "A third objective",
-    "Stages of a recipe",
-    "Promised and real",
-)
-
 TIED = "Points with a thin ring are tied with the line: it beats them, but their intervals reach it."
 PUBLISHED = (
     "Choosing by test accuracy would favour the runs that were lucky on these images, and promise more than they keep: "
@@ -71,7 +61,8 @@ def _dominated(view: View) -> str:
 def compared(view: View) -> None:
     """Offer the other groups of comparable runs, and say how sure the energies of this one are."""
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        controls.group(view.groups, view.front.id, key=GROUP)
+        if view.others:  # without them nothing needs the runs of the view, which of very many take long to cut out
+            controls.group(view.groups, view.front.id, key=GROUP)
         badge.badge(view.kind)
 
 
@@ -117,19 +108,6 @@ def below(view: View, selected: set[str]) -> None:
         seeds.more(view, rows, key="more-seeds-selected")
 
 
-def closer(asked: Asked, view: View, pick: str | None, selected: set[str]) -> None:
-    """Show one of the longer answers; only the one that is asked for is worked out."""
-    answer = st.segmented_control("Look closer", CLOSER, default=LIFE, required=True, key="closer", bind=controls.BIND)
-    if answer == LIFE:
-        lifetime.section(asked.filters)
-    elif answer == THIRD:
-        space.section(asked)
-    elif answer == PATH:
-        path.section(view, data.runs(asked.version), pick, selected)
-    else:
-        promised.section(asked, view)
-
-
 with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
     st.title("Accuracy against cost", anchor=False, width="content")
     saved_views.bar()
@@ -150,5 +128,5 @@ else:
         if once_drawn.told():
             answers(asked, view)
             below(view, selected)
-            closer(asked, view, pick, selected)
+            closer.section(asked, view, pick, selected)
 measuring.section()
