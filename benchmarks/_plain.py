@@ -8,8 +8,6 @@ import pandas as pd
 import plotly.express as px
 import streamlit as st
 
-ENERGY = ("energy_train_j", "energy_per_sample_j")
-
 
 def show(read: Callable[[], pd.DataFrame]) -> None:
     """Show all that is stored above a least accuracy, as a chart and as a table."""

@@ -26,7 +26,7 @@ def wait_quietly() -> None:
     """Set `ENVIRONMENT` in this process and those that it starts, and let this one keep the memory that it frees."""
     os.environ.update(ENVIRONMENT)
     # TypeError: Windows has no library of the process itself; AttributeError: its C library is not glibc.
-    with contextlib.suppress(TypeError, AttributeError, OSError):
+    with contextlib.suppress(TypeError, AttributeError):
         tune = ctypes.CDLL(None).mallopt
         tune(_M_MMAP_THRESHOLD, MAPPED_FROM_BYTES)
         tune(_M_TRIM_THRESHOLD, KEPT_BYTES)

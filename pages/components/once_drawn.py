@@ -9,6 +9,9 @@ import streamlit as st
 FLAG: Final = "chart-drawn"
 """In the state of the session: charts are drawn at once from then on, as the browser knows how to."""
 
+PLACE = 130
+"""Pixels of what stands for the rest."""
+
 _ASK = st.components.v2.component(
     "once_drawn",
     js="""
@@ -26,9 +29,13 @@ _ASK = st.components.v2.component(
 
 
 def told() -> bool:
-    """Tell whether the browser has drawn a chart; where it has not, it is asked to say so, and the page runs again."""
+    """Tell whether the browser has drawn a chart; where it has not, it is asked to say so, and the page runs again.
+
+    Until then a grey place stands where the rest will be.
+    """
     if FLAG not in st.session_state:
         _ASK(key="ask-drawn", on_drawn_change=_remember)
+        st.skeleton(height=PLACE)
     return FLAG in st.session_state
 
 
