@@ -162,6 +162,7 @@ def test_a_select_box_a_number_and_a_popover_work_by_keyboard(filled: Dashboard,
     before = dataset.input_value()
     press(dataset, "ArrowDown", "ArrowDown", "Enter")
     expect(dataset).not_to_have_value(before)
+    settle(page)  # the form of another data set takes the place of this one
     epochs = page.get_by_role("spinbutton", name="Epochs").first
     before = epochs.input_value()
     press(epochs, "ArrowUp", "Enter")
