@@ -29,6 +29,7 @@ from tests.energy.meters import METERS  # noqa: E402
 from tests.energy.workload import a_size, start_neighbour, work  # noqa: E402
 
 TURNS = 11
+TURNS_OF_THREADS = 31  # more, as threads wait for each other and their ratios vary more
 NEIGHBOURS = 3
 
 Work = Callable[[], object]
@@ -61,7 +62,7 @@ def beside(meter: EnergyMeter) -> dict[str, float]:
     with _on_one_core(), _neighbours() as busy:
         alone_or_not = _turns(meter, busy, one)
     with _neighbours() as busy:
-        return {"beside": alone_or_not, "beside, two threads": _turns(meter, busy, _two_threads())}
+        return {"beside": alone_or_not, "beside, two threads": _turns(meter, busy, _two_threads(), TURNS_OF_THREADS)}
 
 
 def children(meter: EnergyMeter) -> dict[str, float]:
@@ -103,7 +104,7 @@ def _paired(meter: EnergyMeter, first: Work, second: Work) -> float:
     return statistics.median(_joules(meter, first) / _joules(meter, second) for _ in range(TURNS))
 
 
-def _turns(meter: EnergyMeter, busy: Neighbours, fn: Work) -> float:
+def _turns(meter: EnergyMeter, busy: Neighbours, fn: Work, turns: int = TURNS) -> float:
     """Return joules of `fn` beside the neighbours over its joules without them.
 
     In each turn it runs alone before and after, so that a machine that gets slower favours neither.
@@ -120,7 +121,7 @@ def _turns(meter: EnergyMeter, busy: Neighbours, fn: Work) -> float:
         return beside / (before + after)
 
     fn()
-    return statistics.median(turn() for _ in range(TURNS))
+    return statistics.median(turn() for _ in range(turns))
 
 
 class Neighbours:
@@ -180,9 +181,9 @@ def _two_threads() -> Work:
     import torch
 
     torch.set_num_threads(2)
-    side = random.SystemRandom().randint(500, 600)
+    side = random.SystemRandom().randint(200, 300)  # both matrices in a core's own cache, whoever runs in between
     left, right = torch.rand(side, side), torch.rand(side, side)
-    return lambda: [torch.mm(left, right) for _ in range(10)]
+    return lambda: [torch.mm(left, right) for _ in range(100)]
 
 
 def _network(width: int) -> Work:
