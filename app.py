@@ -3,12 +3,12 @@
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator
-from pathlib import Path
 
 import streamlit as st
 
 from greenai_core.errors import BadInput
 from greenai_core.jobs import previews, supervisor
+from pages import shell
 
 
 @contextlib.asynccontextmanager
@@ -27,4 +27,4 @@ async def lifespan(app: st.App) -> AsyncIterator[None]:
         task.cancel()
 
 
-app = st.App(Path(__file__).parent / "pages" / "main.py", lifespan=lifespan)
+app = st.App(shell.PAGES / "main.py", lifespan=lifespan, routes=shell.routes())

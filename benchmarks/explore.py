@@ -1,8 +1,9 @@
 """How the Explore page bears very many records: from the request to the chart, and from a slider to the changed chart.
 
-Headless Chromium drives every page in one run, in turn, each in a browser that knows it and on a server that has shown
-it once. Drawn means: plotly holds the new data, has laid it out, and two frames have gone by. Records are those of the
-shipped bank, varied (`benchmarks._many`): of six, five are seeds of one recipe and one is a recipe of its own.
+Headless Chromium drives every page in one run, in turn, each in a browser with a profile of its own that knows the page
+(as people have one), and on a server that has shown it. Drawn means: plotly holds the new data, has laid it out, and
+two frames have gone by. Records are those of the shipped bank, varied (`benchmarks._many`): of six, five are seeds of
+one recipe and one is a recipe of its own.
 
 - Ours at 1,000 and 100,000 records: what the store's size costs.
 - The page that one writes first (`benchmarks._plain`), which reads the store and sends all 100,000 points and rows
@@ -31,7 +32,7 @@ from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
-from playwright.sync_api import Browser, BrowserContext, Page, ViewportSize
+from playwright.sync_api import BrowserContext, Page, ViewportSize
 
 from benchmarks import _many
 from benchmarks._report import arguments, emit
@@ -40,6 +41,8 @@ from tools import dashboard
 
 SIZE: ViewportSize = {"width": 1280, "height": 900}
 PATIENCE_MS = 120_000
+VISITS_BEFORE = 3
+"""From then on a browser keeps what it has compiled of a page's scripts."""
 WARM_UP_S = 20
 """Processes for jobs and previews are starting meanwhile, and take the processor."""
 LINGER_S = 45
@@ -103,11 +106,10 @@ def updates(page: Page, count: int) -> list[float]:
     return found
 
 
-def timed(browser: Browser, subjects: list[Subject], count: int) -> list[dict[str, Any]]:
-    """Load every page so often, in turn, and move its slider where it has ours; the first load is left out."""
-    contexts = [browser.new_context(viewport=SIZE) for _ in subjects]
+def timed(contexts: list[BrowserContext], subjects: list[Subject], count: int) -> list[dict[str, Any]]:
+    """Load every page so often, in turn, and move its slider where it has ours; visits before that are left out."""
     loads: list[list[float]] = [[] for _ in subjects]
-    for _ in range(count + 1):
+    for _ in range(VISITS_BEFORE + count):
         for taken, context, subject in zip(loads, contexts, subjects, strict=True):
             seconds, page = load(context, subject)
             taken.append(seconds)
@@ -121,13 +123,12 @@ def timed(browser: Browser, subjects: list[Subject], count: int) -> list[dict[st
             {
                 "page": subject.name,
                 "records": subject.records,
-                "load_s": statistics.median(taken[1:]),
+                "load_s": statistics.median(taken[VISITS_BEFORE:]),
                 "update_s": statistics.median(moved) if moved else None,
-                "loads_s": [round(seconds, 2) for seconds in taken[1:]],
+                "loads_s": [round(seconds, 2) for seconds in taken[VISITS_BEFORE:]],
                 "updates_s": [round(seconds, 2) for seconds in moved],
             }
         )
-        context.close()
     return rows
 
 
@@ -205,9 +206,10 @@ def shown(stores: Stores, few: int, some: int, many: int, count: int) -> list[di
         other = [str(Path(sys.executable).with_name("optuna-dashboard")), trials(settings, folder), "--port"]
         url = stack.enter_context(dashboard.answering(other, "/dashboard", {}, folder / "optuna.log"))
         subjects.append(Subject("optuna-dashboard", some, f"{url}/dashboard/studies/1", some, ANY_CHART))
-        browser = stack.enter_context(dashboard.chromium())
+        profiles = Path(stack.enter_context(tempfile.TemporaryDirectory()))
+        contexts = stack.enter_context(dashboard.visitors(profiles, len(subjects), SIZE))
         time.sleep(WARM_UP_S)
-        return timed(browser, subjects, count)
+        return timed(contexts, subjects, count)
 
 
 def ratios(rows: list[dict[str, Any]], few: int, some: int, many: int) -> dict[str, float]:

@@ -121,11 +121,11 @@ else:
         empty.nothing_matches()
     else:
         compared(view)
-        plane = st.container()
-        pick = recommended.section(view)
-        with plane:
-            selected = chart(asked, view, pick)
+        found = recommended.within(view)
+        pick = found.run_id if found else None
+        selected = chart(asked, view, pick)
         if once_drawn.told():
+            recommended.section(view, found)
             answers(asked, view)
             below(view, selected)
             closer.section(asked, view, pick, selected)

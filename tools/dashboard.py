@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from http import HTTPStatus
 from pathlib import Path
 
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, ViewportSize, sync_playwright
 
 ROOT = Path(__file__).resolve().parents[1]
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
@@ -79,6 +79,24 @@ def chromium() -> Iterator[Browser]:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=list(FLAGS))
         yield browser
         browser.close()
+
+
+@contextmanager
+def visitors(folder: Path, count: int, size: ViewportSize) -> Iterator[list[BrowserContext]]:
+    """Run so many Chromiums without a window, each with a profile of its own below `folder`, as people have one.
+
+    From the third visit on a profile keeps the scripts of a page as they are compiled; `chromium` forgets everything.
+    """
+    with sync_playwright() as playwright:
+        kept = [
+            playwright.chromium.launch_persistent_context(
+                folder / f"profile-{number}", executable_path=CHROMIUM, args=list(FLAGS), viewport=size
+            )
+            for number in range(count)
+        ]
+        yield kept
+        for context in kept:
+            context.close()
 
 
 def settle(page: Page) -> None:

@@ -29,7 +29,7 @@ from greenai_core.wording import number
 FADED, SMALL = 0.7, 8
 LEAST_SHARE = 10.0
 """An interval of a cost is drawn down to this part of its mean at most."""
-MOST_DOMINATED = 400
+MOST_DOMINATED = 300
 """Dominated points drawn at most: each costs a browser about a quarter of a millisecond at every move of a slider, and
 so many show the shape of the cloud."""
 MANY_POINTS = MOST_DOMINATED

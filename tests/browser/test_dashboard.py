@@ -32,6 +32,21 @@ def test_a_cold_deep_link_shows_the_page_in_its_frame(start: Callable[[], Dashbo
     expect(page.get_by_text("Page not found")).to_have_count(0)
 
 
+def test_a_deep_link_looks_for_its_server_in_one_place(filled: Dashboard, page: Page) -> None:
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url))
+    page.on("websocket", lambda socket: asked.append(socket.url))
+    page.goto(f"{filled.url}/explore")
+    expect(page.get_by_role("heading", name=PAGES["explore"], exact=True)).to_be_visible()
+    root = filled.url.removeprefix("http:")
+    server = {url for url in asked if "/_stcore/" in url}
+    assert f"ws:{root}/_stcore/stream" in server
+    assert all(url.startswith((f"http:{root}/_stcore/", f"ws:{root}/_stcore/")) for url in server), server
+    page.get_by_test_id("stSidebarNav").get_by_role("link", name="Results").click()
+    expect(page.get_by_role("heading", name=PAGES["results"], exact=True)).to_be_visible()
+    assert page.url == f"{filled.url}/results"
+
+
 @pytest.mark.slow
 def test_the_first_experiment_runs_in_sight_and_becomes_a_point(start: Callable[[], Dashboard], page: Page) -> None:
     dashboard = start()
