@@ -118,7 +118,9 @@ def timed(contexts: list[BrowserContext], subjects: list[Subject], count: int) -
     for taken, context, subject in zip(loads, contexts, subjects, strict=True):
         moved = []
         if "least=" in subject.address:
-            moved = updates(load(context, subject)[1], count)
+            _, page = load(context, subject)
+            moved = updates(page, count)
+            page.close()
         rows.append(
             {
                 "page": subject.name,

@@ -2,7 +2,7 @@
 
 The textbook loop is that of the tutorials (`benchmarks._textbook`). Both loops train the same network on the same
 images in batches of the same size. They take turns, so that whatever else the machine does falls on both, and a ratio
-is the median over the pairs.
+is the median over the pairs. Both keep the memory that a step frees, as our workers do; what that saves is in no ratio.
 
     GREENAI_DATA_DIR=... python -m benchmarks.training [--quick] [--format table|json]     # needs Fashion-MNIST there
 """

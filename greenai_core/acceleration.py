@@ -71,7 +71,7 @@ ALONE_BELOW = 250e6
 
 
 @contextmanager
-def threads_for(macs: float) -> Iterator[None]:
+def threads_for(macs: float | None, images: int) -> Iterator[None]:
     """Use one thread for small steps, whatever number is set; every one of them otherwise.
 
     The products of a small step are so short that waking a second thread takes longer than the whole of them: on two
@@ -80,10 +80,12 @@ def threads_for(macs: float) -> Iterator[None]:
     (470 million) 1.10 and 0.77 (`python -m benchmarks.threads`).
 
     Args:
-        macs: multiply-accumulates of the forward pass of one step, all of its images together.
+        macs: multiply-accumulates of the forward pass of one image; None where nobody knows: then all threads.
+        images: so many are in a step.
     """
     given = torch.get_num_threads()
-    torch.set_num_threads(given if macs >= ALONE_BELOW else 1)
+    small = macs is not None and macs * images < ALONE_BELOW
+    torch.set_num_threads(1 if small else given)
     try:
         yield
     finally:

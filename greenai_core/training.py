@@ -168,7 +168,7 @@ def fit(
     steps, step, told = epochs * steps_per_epoch, 0, float("-inf")  # the first step is told at once
     value, done, best = torch.zeros(()), 0, Best()
     with (
-        acceleration.threads_for(batch_size * (metrics.macs(model, data.input_shape) or 0)),
+        acceleration.threads_for(metrics.macs(model, data.input_shape), batch_size),
         acceleration.lean(model),
         dropping(model, dropout),
         held(model, candidate.constraints),

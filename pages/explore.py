@@ -121,12 +121,14 @@ else:
         empty.nothing_matches()
     else:
         compared(view)
-        found = recommended.within(view)
-        pick = found.run_id if found else None
-        selected = chart(asked, view, pick)
+        plane = st.container()
+        pick = recommended.section(view) if once_drawn.told() else recommended.of_link(view)
+        with plane:
+            selected = chart(asked, view, pick)
         if once_drawn.told():
-            recommended.section(view, found)
             answers(asked, view)
             below(view, selected)
             closer.section(asked, view, pick, selected)
+        else:
+            once_drawn.ask()
 measuring.section()

@@ -3,7 +3,8 @@
 Without the first word the browser looks for the server below the page's address (`/explore/_stcore/health`), is
 refused, waits a tenth of a second, asks one level up, and connects when that has answered; with it, it connects at once
 (health and host-config bypass, https://github.com/streamlit/streamlit/pull/13342). The second word lets a page that
-begins with a chart load plotly, the largest script by far, while the server is at work.
+begins with a chart load plotly, the largest script by far, while the server is at work. Below a `server.baseUrlPath`
+the page comes in Streamlit's own HTML, and works as well.
 """
 
 from __future__ import annotations
@@ -18,6 +19,8 @@ from starlette.routing import Route
 from streamlit import file_util
 
 PAGES: Final = Path(__file__).parent
+FRAME: Final = {"__init__", "main", "shell"}
+"""Modules beside the pages."""
 STATIC: Final = Path(file_util.get_static_dir())
 BEGINS_WITH_A_CHART: Final = "explore"
 
@@ -33,7 +36,7 @@ TOLD: Final = """<script>
 
 def routes() -> list[Route]:
     """Return what answers at the address of each page."""
-    names = ["", *sorted(page.stem for page in PAGES.glob("*.py"))]
+    names = ["", *sorted({page.stem for page in PAGES.glob("*.py")} - FRAME)]
     return [Route(f"/{name}", partial(_html, chart=name == BEGINS_WITH_A_CHART)) for name in names]
 
 

@@ -71,8 +71,10 @@ def test_a_small_step_has_one_thread_and_a_large_one_all_of_them() -> None:
     torch.set_num_threads(2)
     try:
         for name, threads in (("mlp_student", 1), ("lenet5", 1), ("mnist_cnn", 2)):
-            with acceleration.threads_for(64 * (metrics.macs(model(name), (1, 28, 28)) or 0)):
+            with acceleration.threads_for(metrics.macs(model(name), (1, 28, 28)), 64):
                 assert torch.get_num_threads() == threads
+            assert torch.get_num_threads() == 2
+        with acceleration.threads_for(None, 64):  # a model whose products nobody can count
             assert torch.get_num_threads() == 2
     finally:
         torch.set_num_threads(before)

@@ -60,7 +60,7 @@ def _page() -> None:
     filters = controls.filters()
     view = factory.view(filters)
     assert view is not None
-    recommended.section(view, recommended.within(view))
+    recommended.section(view)
     lifetime.section(filters)
 
 

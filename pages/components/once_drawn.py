@@ -7,7 +7,7 @@ from typing import Final
 import streamlit as st
 
 FLAG: Final = "chart-drawn"
-"""In the state of the session: charts are drawn at once from then on, as the browser knows how to."""
+"""Its key in the state of the session: set once, since from then on the browser draws charts without delay."""
 
 PLACE = 130
 """Pixels of what stands for the rest."""
@@ -17,26 +17,28 @@ _ASK = st.components.v2.component(
     js="""
     export default ({ setTriggerValue }) => {
       const idle = window.requestIdleCallback ?? setTimeout;
+      let gone = false;
       const look = (looks) => {
         const drawn = document.querySelector(".js-plotly-plot .main-svg");
-        if (drawn || looks === 0) idle(() => setTriggerValue("drawn", true));
-        else setTimeout(look, 50, looks - 1);
+        if (drawn || looks === 0) idle(() => gone || setTriggerValue("drawn", true));
+        else if (!gone) setTimeout(look, 50, looks - 1);
       };
       look(200);
+      return () => { gone = true; };
     }
     """,
 )
 
 
 def told() -> bool:
-    """Tell whether the browser has drawn a chart; where it has not, it is asked to say so, and the page runs again.
-
-    Until then a grey place stands where the rest will be.
-    """
-    if FLAG not in st.session_state:
-        _ASK(key="ask-drawn", on_drawn_change=_remember)
-        st.skeleton(height=PLACE)
+    """Tell whether the browser has said that it has drawn a chart; where it has not, a page ends with `ask`."""
     return FLAG in st.session_state
+
+
+def ask() -> None:
+    """Have the browser say so, upon which the page runs again; until then a grey place stands for the rest."""
+    _ASK(key="ask-drawn", on_drawn_change=_remember)
+    st.skeleton(height=PLACE)
 
 
 def _remember() -> None:

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 import streamlit as st
 
 from greenai_core import units, wording
 from greenai_core.analysis.advice import obstacle, sentence
-from greenai_core.analysis.choice import Limits, Recommendation, recommend
+from greenai_core.analysis.choice import Limits, recommend
 from greenai_core.analysis.explore import View
 from greenai_core.analysis.figures import FIGURES
 from greenai_core.wording import number
@@ -33,32 +33,46 @@ STOPS: dict[str, Sequence[float]] = {
 """Where the limit on each cost can be put."""
 
 
-def within(view: View) -> Recommendation | None:
-    """Return which point is best within the limits; None where no point keeps them."""
-    return recommend(view.front, limits())
-
-
-def section(view: View, found: Recommendation | None) -> None:
-    """Ask for limits and say which point is best `within` them, and why."""
+def section(view: View) -> str | None:
+    """Ask for limits and say which point is best within them; returns its run_id, None where no point keeps them."""
     with st.container(border=True, gap="xsmall", key="recommended"):
         _ask()
+        found = recommend(view.front, limits())
         if found is None:
             st.markdown(f":material/block: {obstacle(view.front, limits()).translate(PLAIN)}")
-            return
+            return None
         points = view.front.table[view.front.table["run_id"] == found.run_id]
         row = points.iloc[0]
         test = f"; test accuracy {units.FRACTION.text(found.accuracy)}" if found.accuracy is not None else ""
         who, said = (text.translate(PLAIN) for text in (wording.point(row), sentence(found)))
         st.markdown(f":material/recommend: **{who}** ({number(row['seeds'], 'seed')}{test}). {said}")
         seeds.more(view, points, key="more-seeds")
+        return found.run_id
+
+
+def of_link(view: View) -> str | None:
+    """Return the run_id that `section` will return for the limits in the page's link, without asking for any."""
+    found = recommend(view.front, _limits(st.query_params))
+    return found.run_id if found else None
 
 
 def limits() -> Limits:
-    """Return the limits as they stand on the page or, where it has not shown them yet, in its link."""
-    bounds: dict[str, float | None] = {"accuracy_val": _least_percent() / 100 or None}
-    for column in STOPS:
-        bounds[column] = _offered(column).get(_stated(f"{column}_limit"))
-    return Limits.of(bounds)
+    """Return the limits that `section` asks for, as they stand on the page; none where it is not shown."""
+    return _limits(st.session_state)
+
+
+def _limits(stated: Mapping[Any, Any]) -> Limits:
+    percent = _percent(stated.get("accuracy_limit"))
+    costs = {column: _offered(column).get(stated.get(f"{column}_limit", ANY)) for column in STOPS}
+    return Limits.of({"accuracy_val": percent / 100 or None, **costs})
+
+
+def _percent(stated: Any) -> float:
+    """Return the least accuracy that is stated; 0 for what the slider cannot show."""
+    with contextlib.suppress(TypeError, ValueError):
+        if 0 <= (percent := float(stated)) <= 100:
+            return percent
+    return 0.0
 
 
 def _ask() -> None:
@@ -69,18 +83,6 @@ def _ask() -> None:
         for column in STOPS:
             title = f"{FIGURES[column].title} at most"
             st.select_slider(title, list(_offered(column)), ANY, key=f"{column}_limit", bind=BIND, width=190)
-
-
-def _stated(key: str) -> Any:
-    return st.session_state.get(key, st.query_params.get(key))
-
-
-def _least_percent() -> float:
-    """Return the limit on accuracy; 0 where the link holds none that the slider could show."""
-    with contextlib.suppress(TypeError, ValueError):
-        if 0 <= (percent := float(_stated("accuracy_limit"))) <= 100:
-            return percent
-    return 0.0
 
 
 def _offered(column: str) -> dict[str, float | None]:

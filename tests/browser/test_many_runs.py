@@ -47,5 +47,6 @@ def test_a_hundred_thousand_runs_are_thinned_in_words_and_sliders_move(
     settle(page)
     advice = page.locator(".st-key-recommended")
     picked = advice.get_by_role("paragraph").last.inner_text()
+    expect(advice).to_contain_text(picked)
     advice.get_by_role("slider", name="File size at most").press("ArrowRight")
     expect(advice).not_to_contain_text(picked)
