@@ -55,6 +55,7 @@ class Fit(Protocol):
         dropout: float | None = None,
         patience: int = 0,
         precision: str = "auto",
+        freeze_out: float = 1.0,
         loss: Loss = cross_entropy,
         penalty: Penalty | None = None,
         within: Within = nullcontext,

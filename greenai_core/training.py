@@ -28,6 +28,7 @@ from greenai_core.constraints import Constraint
 from greenai_core.constraints.frozen import held
 from greenai_core.dropout import dropping
 from greenai_core.errors import RunFailed
+from greenai_core.schedule import Schedule
 from greenai_core.training_state import Best, Resumable, State, Training
 
 if TYPE_CHECKING:
@@ -37,8 +38,6 @@ VERSION = 2
 """Part of every checkpoint's key: raise it when the same arguments would give other weights."""
 
 REPORT_EVERY_S = 0.25
-WARM_UP = 0.25
-"""Share of the steps during which the one-cycle learning rate rises."""
 
 
 @dataclass(frozen=True)
@@ -90,20 +89,6 @@ def cross_entropy(logits: torch.Tensor, batch: Batch) -> torch.Tensor:
     return F.cross_entropy(logits, batch.targets)
 
 
-def one_cycle(step: int, steps: int, peak: float) -> float:
-    """Return the learning rate of one step: a linear rise to `peak`, then half a cosine down to zero.
-
-    A function of three numbers instead of a scheduler object, whose bookkeeping takes a tenth of a step on the
-    smallest networks.
-
-    Source: Smith and Topin 2018, https://arxiv.org/abs/1708.07120
-    """
-    rise = max(1, round(WARM_UP * steps))
-    if step < rise:
-        return peak * (step + 1) / rise
-    return peak * 0.5 * (1 + math.cos(math.pi * (step - rise) / max(1, steps - rise)))
-
-
 def fit(
     candidate: Candidate,
     data: Data,
@@ -118,6 +103,7 @@ def fit(
     dropout: float | None = None,
     patience: int = 0,
     precision: str = "auto",
+    freeze_out: float = 1.0,
     loss: Loss = cross_entropy,
     penalty: Penalty | None = None,
     within: Within = nullcontext,
@@ -143,6 +129,8 @@ def fit(
         patience: epochs without a better validation accuracy after which the training ends. The model is then that of
             the best epoch, also where no epoch is left out; 0: that of the last one, and validation decides nothing.
         precision: "fp32", "bf16", "fp16" or "auto", see `greenai_core.acceleration.resolve_precision`.
+        freeze_out: share of the steps after which the first layer learns no more, see `greenai_core.schedule.Schedule`;
+            1: all layers learn to the end.
         loss: objective of logits (B, K) and a batch.
         penalty: added to the loss, a function of the model.
         within: opens the context in which the copy trains, given the copy: taps on its layers, fake quantization,
@@ -173,21 +161,21 @@ def fit(
         dropping(model, dropout),
         held(model, candidate.constraints),
         within(model),
+        (schedule := Schedule(model, steps, lr, freeze_out)).running(),
     ):
-        optimizer = torch.optim.AdamW(model.parameters(), lr=lr, weight_decay=weight_decay, fused=True)
+        optimizer = torch.optim.AdamW(schedule.groups, lr=lr, weight_decay=weight_decay, fused=True)
         scaler = acceleration.scaler(precision, images.device)
         training = Training(model, optimizer, generator, scaler, keeps_best=patience > 0)
         fits = partial(training_state.fits, training=training, epochs=epochs, steps_per_epoch=steps_per_epoch)
         if resume is not None and (state := resume.load(fits)) is not None:
             best = training_state.restore(state, training)
             step, done = state.step, state.epoch
-            report(Step(done, epochs, step / steps, state.loss, one_cycle(step - 1, steps, lr)))
+            report(Step(done, epochs, step / steps, state.loss, schedule.at(step - 1)))
         while done < epochs and not best.given_up(done, patience):
             done += 1
             model.train()
             for batch in _batches(images, labels, targets, batch_size, augmentation, generator):
-                rate = one_cycle(step, steps, lr)
-                optimizer.param_groups[0]["lr"] = rate
+                rate = schedule.set(optimizer, step)
                 with acceleration.autocast(precision, images.device):
                     logits = model(batch.images)
                 value = loss(logits.float(), batch)

@@ -6,9 +6,10 @@ Energy is stored in joules, sizes in bytes (1 KB = 1024 bytes), durations in sec
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
 from dataclasses import dataclass
-from statistics import median
+
+import numpy as np
+import numpy.typing as npt
 
 UNKNOWN = "unknown"
 
@@ -32,10 +33,11 @@ class Quantity:
         fitting = [unit for unit in self.units if unit.size <= abs(value)]
         return fitting[-1] if fitting else self.units[0]
 
-    def common_unit(self, values: Iterable[float]) -> Unit:
+    def common_unit(self, values: npt.ArrayLike) -> Unit:
         """Return one unit for an axis or a column: that of the median of the known values."""
-        known = [value for value in values if not math.isnan(value)]
-        return self.unit_for(median(known)) if known else self.units[0]
+        told = np.asarray(values, float)
+        known = told[~np.isnan(told)]
+        return self.unit_for(float(np.median(known))) if len(known) else self.units[0]
 
     def text(self, value: float | None) -> str:
         """Write `value` (in base units) with three significant digits and its unit; None and NaN are unknown."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
+from greenai_core.analysis.choice import recommend
 from greenai_core.analysis.explore import View
 from greenai_core.analysis.machines import measured_on
 from greenai_core.analysis.pareto import CHOSEN_BY
@@ -122,13 +123,17 @@ else:
     else:
         compared(view)
         plane = st.container()
-        pick = recommended.section(view) if once_drawn.told() else recommended.of_link(view)
+        limited = recommended.ask() if once_drawn.told() else None
+        found = recommend(view.front, recommended.of_link() if limited is None else recommended.limits())
+        pick = found.run_id if found else None
         with plane:
             selected = chart(asked, view, pick)
-        if once_drawn.told():
+        if limited is None:
+            once_drawn.ask()
+        else:
+            with limited:
+                recommended.say(view, found)
             answers(asked, view)
             below(view, selected)
             closer.section(asked, view, pick, selected)
-        else:
-            once_drawn.ask()
 measuring.section()

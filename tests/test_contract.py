@@ -18,7 +18,7 @@ from greenai_core.context import Context, Data, Images
 from greenai_core.facts import NETWORK
 from greenai_core.registry import FunctionEntry
 from greenai_core.runtime import predictor
-from greenai_core.techniques._base import Technique
+from greenai_core.techniques._base import Technique, Trains
 from tests import networks
 
 EVERY = [(kind, name) for kind in registry.KINDS for name in registry.names(kind)]
@@ -119,6 +119,29 @@ def test_technique_applies_and_survives_a_checkpoint(name: str) -> None:
     torch.manual_seed(1)
     on_restored = training.fit(restored, data, generator=torch.Generator().manual_seed(1), **options)
     assert torch.equal(on.model(images), on_restored.model(images))
+
+
+@pytest.mark.parametrize(
+    "name", [name for name in TECHNIQUES if issubclass(registry.entry("techniques", name), Trains)]
+)
+def test_technique_that_trains_can_freeze_layers_on_the_way(name: str) -> None:
+    data = tiny_data()
+    after = quick(name, freeze_out=0.2, batch_size=4).apply(Candidate(a_network(data)), context(data))
+    assert predictor(after).eval()(data.val.images).isfinite().all()
+    for layer in after.model.modules():
+        assert "train" not in vars(layer)
+    assert all(parameter.requires_grad for parameter in after.model.parameters())
+
+
+@pytest.mark.parametrize("name", networks.NAMES)
+def test_network_learns_with_its_layers_frozen_one_after_the_other(name: str) -> None:
+    data = tiny_data(side=28)
+    torch.manual_seed(0)
+    model = registry.parse("models", {"name": name})(data.input_shape, data.num_classes)
+    options = {"epochs": 1, "lr": 1e-3, "batch_size": 6, "freeze_out": 0.3, "report": lambda step: None}
+    trained = training.fit(Candidate(model), data, generator=torch.Generator().manual_seed(0), **options)
+    assert any(not torch.equal(a, b) for a, b in zip(model.parameters(), trained.model.parameters(), strict=True))
+    assert all(parameter.requires_grad for parameter in trained.model.parameters())
 
 
 @pytest.mark.parametrize("name", TECHNIQUES)

@@ -54,13 +54,15 @@ def _section() -> None:
 
 def _page() -> None:
     """The controls of a page, what it recommends, and below them the section."""
+    from greenai_core.analysis.choice import recommend
     from pages.components import controls, lifetime, recommended
     from tests import factory
 
     filters = controls.filters()
     view = factory.view(filters)
     assert view is not None
-    recommended.section(view)
+    with recommended.ask():
+        recommended.say(view, recommend(view.front, recommended.limits()))
     lifetime.section(filters)
 
 

@@ -210,16 +210,6 @@ def test_a_diverging_loss_is_a_failure_that_says_what_to_do() -> None:
         trained(network(), lr=1.0, loss=lambda logits, batch: logits.sum() * math.inf)
 
 
-def test_one_cycle_rises_to_the_peak_and_falls_to_nothing() -> None:
-    rates = [training.one_cycle(step, 100, 0.5) for step in range(100)]
-    assert max(rates) == pytest.approx(0.5)
-    peak = rates.index(max(rates))
-    assert rates[: peak + 1] == sorted(rates[: peak + 1])
-    assert rates[peak:] == sorted(rates[peak:], reverse=True)
-    assert 0 < rates[-1] < 0.01
-    assert training.one_cycle(0, 1, 0.5) == pytest.approx(0.5)
-
-
 def test_threads_are_put_back() -> None:
     before = torch.get_num_threads()
     torch.set_num_threads(2)
@@ -294,20 +284,20 @@ def run_of(
 
 
 @pytest.mark.parametrize(
-    ("augmentation", "precision"),
+    ("augmentation", "precision", "freeze_out"),
     [
-        (Augmentation(), "fp32"),
-        (Augmentation("shift"), "bf16"),
-        (Augmentation("flip_shift"), "auto"),
-        (EVERYTHING, "fp32"),
-        (Augmentation(), "fp16"),
+        (Augmentation(), "fp32", 1.0),
+        (Augmentation("shift"), "bf16", 0.3),
+        (Augmentation("flip_shift"), "auto", 1.0),
+        (EVERYTHING, "fp32", 0.6),
+        (Augmentation(), "fp16", 1.0),
     ],
 )
 def test_a_training_that_continues_ends_with_the_very_same_weights(
-    augmentation: Augmentation, precision: str, monkeypatch: pytest.MonkeyPatch
+    augmentation: Augmentation, precision: str, freeze_out: float, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(training, "REPORT_EVERY_S", -1.0)
-    options = {"augmentation": augmentation, "precision": precision}
+    options = {"augmentation": augmentation, "precision": precision, "freeze_out": freeze_out}
     whole, steps = run_of(normalised(), None, **options)
     kept = Kept()
     with pytest.raises(Cancelled):

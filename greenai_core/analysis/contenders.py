@@ -74,8 +74,8 @@ def contenders(
     Raises:
         BadInput: `against` is none of the recipes.
     """
-    ordered = recipes.assign(**{COLUMN: lifetime.of(recipes)}).sort_values(COLUMN, kind="stable")
-    ordered = ordered.set_index("replicate_key")
+    told = recipes.assign(**{COLUMN: lifetime.of(recipes)})[[*_TOLD, "replicate_key"]]
+    ordered = told.sort_values(COLUMN, kind="stable").set_index("replicate_key")
     if against is not None:
         if against not in ordered.index:
             raise BadInput(f"against: {against!r} cannot be compared with these; choose one that is measured alike.")
@@ -87,7 +87,7 @@ def contenders(
         picked=ordered["run_id"] == pick(front, limits),
     )
     kept = ordered[ordered["on_front"] | ordered["picked"] | (ordered["rank"] <= most)]
-    kept = ordered.loc[ordered.index.isin({*kept.index, *kept["baseline"].dropna()}), _TOLD]
+    kept = ordered[ordered.index.isin({*kept.index, *kept["baseline"].dropna()})]
     called, costs = names(kept), dict(kept["costs"])
     return tuple(_contender(key, row, called, costs) for key, row in zip(kept.index, _rows(kept), strict=True))
 
@@ -99,8 +99,8 @@ def baselines(recipes: pd.DataFrame, most: int = 100) -> dict[str, str]:
         recipes: of `greenai_core.analysis.lifetime.points`, comparable ones.
         most: how many at most.
     """
-    dense = recipes[recipes["technique"] == "dense"].nlargest(most, CHOSEN_BY)
-    return names(dense.set_index("replicate_key"))
+    dense = recipes.loc[recipes["technique"] == "dense", [*_NAMING, "replicate_key", CHOSEN_BY]]
+    return names(dense.nlargest(most, CHOSEN_BY).set_index("replicate_key"))
 
 
 def names(table: pd.DataFrame) -> dict[str, str]:
@@ -219,8 +219,7 @@ def _column(title: str, values: list[float], quantity: Quantity, held: str = "")
 
 
 _NAMING = ["technique", "network", "sparsity", "temperature"]
-_STANDING = ["rank", "on_front", "picked", "baseline"]
-_TOLD = [*_NAMING, *_STANDING, "run_id", "seeds", "costs", CHOSEN_BY, "accuracy", COLUMN]
+_TOLD = [*_NAMING, "baseline", "run_id", "seeds", "costs", CHOSEN_BY, "accuracy", COLUMN]
 
 
 def _contender(key: str, row: dict[str, Any], called: dict[str, str], costs: dict[str, Costs]) -> Contender:

@@ -125,13 +125,14 @@ def groups(
         BadInput: an objective is unknown.
     """
     columns = _conditions(objectives)
-    complete = _candidates(table, columns, dataset).dropna(subset=[*objectives, *columns])
+    runs = _candidates(table, columns, dataset)
+    complete = _where(runs, ~_unknown(runs, objectives, columns))
     if complete.empty:
         return []
-    found = [
-        ({column: str(value) for column, value in zip(columns, key, strict=True)}, rows)
-        for key, rows in (complete.groupby(columns, sort=False) if columns else [((), complete)])
-    ]
+    alike = complete.groupby(columns, sort=False) if columns else ()
+    if len(alike) < 2:  # no copy of all rows
+        alike = [(tuple(complete[columns].iloc[0]), complete)]
+    found = [({column: str(value) for column, value in zip(columns, key, strict=True)}, rows) for key, rows in alike]
     return sorted(found, key=lambda group: (-_own(group[1]), -len(group[1]), group_id(group[0])))
 
 
@@ -152,7 +153,7 @@ def lacking(table: pd.DataFrame, objectives: Sequence[str], dataset: str | None 
     """Return the succeeded runs that are in no group because an objective or its key is unknown."""
     columns = _conditions(objectives)
     runs = _candidates(table, columns, dataset)
-    return runs[runs[[*objectives, *columns]].isna().any(axis=1)]
+    return runs[_unknown(runs, objectives, columns)]
 
 
 def most_accurate(points: pd.DataFrame) -> Pick | None:
@@ -201,8 +202,18 @@ def _candidates(table: pd.DataFrame, columns: Sequence[str], dataset: str | None
     chosen = table["status"] == "succeeded"
     if dataset is not None:
         chosen &= table["dataset"] == dataset
-    found = table[chosen]
+    found = _where(table, chosen)
     return found.assign(**{GRID: grids.per_kwh(found)}) if GRID in columns else found
+
+
+def _unknown(runs: pd.DataFrame, objectives: Sequence[str], columns: Sequence[str]) -> pd.Series:
+    """Tell which rows lack an objective or what they would have to agree in, as bools (n,)."""
+    return runs[[*objectives, *columns]].isna().any(axis=1)
+
+
+def _where(table: pd.DataFrame, chosen: pd.Series) -> pd.DataFrame:
+    """Return the chosen rows; a copy of all of very many takes longer than their front."""
+    return table.copy(deep=False) if chosen.all() else table[chosen]
 
 
 def _conditions(objectives: Sequence[str]) -> list[str]:

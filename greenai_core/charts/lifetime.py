@@ -46,7 +46,7 @@ def lines(shown: Sequence[Contender], *, predictions: float, scale: Scale = (ENE
     steps = PER_DECADE * round(math.log10(MOST / LEAST))
     served = [LEAST * (MOST / LEAST) ** (step / steps) for step in range(steps + 1)]
     values = {one.name: [one.costs.at(n) * per_joule for n in served] for one in shown}
-    unit = quantity.common_unit(value for drawn in values.values() for value in drawn)
+    unit = quantity.common_unit([value for drawn in values.values() for value in drawn])
     drawn = go.Figure()
     looks = dict(zip(sorted(values), zip(OKABE_ITO, DASHES, strict=True), strict=False))
     for one in shown:

@@ -56,79 +56,45 @@ def draw(
     Returns:
         A figure whose points carry their run_id as customdata.
     """
-    drawn = go.Figure()
     table, front = view.front.table.iloc[shown(view)], view.front.points
     unit = view.cost.quantity.common_unit(view.front.table[view.cost.column])
     seen = looks(by, view.front.table[by].unique())
     beaten = table[~table["run_id"].isin(front["run_id"])]
-    tied = beaten[beaten["tied"]]
-    drawn.add_scatter(**_bars(pd.concat([front, tied]), view, unit.size))
+    tied, picked = beaten[beaten["tied"]], table[table["run_id"] == pick]
+    traces = [_bars(pd.concat([front, tied]), view, unit.size)]
     for name, look in seen.items():
         rows = beaten[beaten[by] == name]
-        drawn.add_scatter(
-            **_points(rows, view, unit),
-            **(_place(view, unit) if len(table) > MANY_POINTS else _words(rows, view)),
-            name=name,
-            legendgroup=name,
-            showlegend=False,
-            marker={**look, "symbol": symbols(rows, look["symbol"]), "size": SMALL, "opacity": _opacities(rows)},
-        )
-    ordered = view.front.points.sort_values(view.cost.column)
-    drawn.add_scatter(
-        x=ordered[view.cost.column] / unit.size,
-        y=ordered[view.accuracy.column] * 100,
-        mode="lines",
-        name="Pareto front",
-        line={"shape": "vh" if view.cost.maximize else "hv", "width": 2, "color": FRONT_LINE},
-        hoverinfo="skip",
-    )
+        words = _place(view, unit) if len(table) > MANY_POINTS else _words(rows, view)
+        marker = {"symbol": symbols(rows, look["symbol"]), "size": SMALL, "opacity": _opacities(rows)}
+        traces.append(_points(rows, view, unit, name, {**look, **marker}) | words)
+    traces.append(_line(front.sort_values(view.cost.column), view, unit))
     for name, look in seen.items():
         rows = front[front[by] == name]
-        marker = {**look, "symbol": symbols(rows, look["symbol"]), "size": LARGE, "line": {"width": 1.5, "color": rim}}
-        drawn.add_scatter(
-            **_points(rows, view, unit),
-            **_words(rows, view),
-            name=name,
-            legendgroup=name,
-            showlegend=False,
-            marker=marker,
-        )
-        drawn.add_scatter(x=[None], y=[None], mode="markers", name=name, legendgroup=name, marker={**look, "size": 10})
-    picked = table[table["run_id"] == pick]
-    for rows, name, size, width in ((tied, "Tied", 2 * SMALL, 1), (picked, "Recommended", 2 * LARGE, 3)):
-        if not rows.empty:
-            drawn.add_scatter(
-                x=rows[view.cost.column] / unit.size,
-                y=rows[view.accuracy.column] * 100,
-                mode="markers",
-                name=name,
-                hoverinfo="skip",
-                marker={"symbol": "circle-open", "size": size, "color": FRONT_LINE, "line": {"width": width}},
-            )
+        marker = {"symbol": symbols(rows, look["symbol"]), "size": LARGE, "line": {"width": 1.5, "color": rim}}
+        traces.append(_points(rows, view, unit, name, {**look, **marker}) | _words(rows, view))
+        traces.append(_legend(name, look))
+    traces += [
+        _ring(rows, view, unit, name, {"size": size, "line": {"width": width}})
+        for rows, name, size, width in ((tied, "Tied", 2 * SMALL, 1), (picked, "Recommended", 2 * LARGE, 3))
+        if not rows.empty
+    ]
     if published is not None and not published.empty:
-        drawn.add_scatter(
-            x=published[view.cost.column] / unit.size,
-            y=published[view.accuracy.column] * 100,
-            mode="markers",
-            name="Published by others",
-            text=published["label"],
-            hovertemplate="%{text}<extra></extra>",
-            marker={"symbol": "x-thin", "size": 11, "line": {"width": 2, "color": FRONT_LINE}},
-        )
-    drawn.update_layout(
+        traces.append(_published(published, view, unit))
+    layout = {
         **LAYOUT,
-        height=460 + LEGEND_ROW * max(0, len(seen) // NAMES_IN_A_ROW - 1),
-        hovermode="closest",
-        dragmode="select",
-        uirevision=view.front.id,
-        xaxis={
+        "height": 460 + LEGEND_ROW * max(0, len(seen) // NAMES_IN_A_ROW - 1),
+        "hovermode": "closest",
+        "dragmode": "select",
+        "uirevision": view.front.id,
+        "xaxis": {
             "title": axis(view.cost, unit.name),
             "type": "log",
             **ticks(view.front.table[view.cost.column] / unit.size),
         },
-        yaxis={"title": f"{view.accuracy.title} (%)"},
-    )
-    return drawn
+        "yaxis": {"title": f"{view.accuracy.title} (%)"},
+    }
+    # All at once: a trace that is added to a figure is checked, and copied, twice.
+    return go.Figure([{"type": "scatter", **trace} for trace in traces], layout)
 
 
 def shown(view: View) -> np.ndarray:
@@ -156,12 +122,62 @@ def run_of(point: Mapping[str, Any]) -> str:
     return str(custom[0] if isinstance(custom, list | tuple) else custom)
 
 
-def _points(rows: pd.DataFrame, view: View, unit: Unit) -> dict[str, Any]:
+def _points(rows: pd.DataFrame, view: View, unit: Unit, name: str, marker: Mapping[str, Any]) -> dict[str, Any]:
     return {
         "x": (rows[view.cost.column] / unit.size).to_numpy(np.float32),
         "y": (rows[view.accuracy.column] * 100).to_numpy(np.float32),
         "customdata": rows["run_id"],
         "mode": "markers",
+        "name": name,
+        "legendgroup": name,
+        "showlegend": False,
+        "marker": marker,
+    }
+
+
+def _legend(name: str, look: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a trace without points, which only names a look."""
+    return {
+        "x": [None],
+        "y": [None],
+        "mode": "markers",
+        "name": name,
+        "legendgroup": name,
+        "marker": {**look, "size": 10},
+    }
+
+
+def _line(ordered: pd.DataFrame, view: View, unit: Unit) -> dict[str, Any]:
+    return {
+        "x": ordered[view.cost.column] / unit.size,
+        "y": ordered[view.accuracy.column] * 100,
+        "mode": "lines",
+        "name": "Pareto front",
+        "line": {"shape": "vh" if view.cost.maximize else "hv", "width": 2, "color": FRONT_LINE},
+        "hoverinfo": "skip",
+    }
+
+
+def _ring(rows: pd.DataFrame, view: View, unit: Unit, name: str, marker: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        "x": rows[view.cost.column] / unit.size,
+        "y": rows[view.accuracy.column] * 100,
+        "mode": "markers",
+        "name": name,
+        "hoverinfo": "skip",
+        "marker": {"symbol": "circle-open", "color": FRONT_LINE, **marker},
+    }
+
+
+def _published(rows: pd.DataFrame, view: View, unit: Unit) -> dict[str, Any]:
+    return {
+        "x": rows[view.cost.column] / unit.size,
+        "y": rows[view.accuracy.column] * 100,
+        "mode": "markers",
+        "name": "Published by others",
+        "text": rows["label"],
+        "hovertemplate": "%{text}<extra></extra>",
+        "marker": {"symbol": "x-thin", "size": 11, "line": {"width": 2, "color": FRONT_LINE}},
     }
 
 

@@ -49,23 +49,30 @@ def layers(model: nn.Module, constraints: Iterable[Constraint]) -> list[nn.Modul
 
 @contextmanager
 def held(model: nn.Module, constraints: Iterable[Constraint]) -> Iterator[None]:
-    """Hold what is frozen while `model` trains: no gradients, and layers that compute as when they are evaluated.
+    """Hold what is frozen while `model` trains, see `holding`."""
+    with holding(layers(model, constraints)):
+        yield
+
+
+@contextmanager
+def holding(frozen: Iterable[nn.Module]) -> Iterator[None]:
+    """Hold layers while their model trains: no gradients, and they compute as when they are evaluated.
 
     The latter keeps the statistics of batch normalisation. Everything is as before at the end.
     """
-    frozen = layers(model, constraints)
-    every = [parameter for layer in frozen for parameter in layer.parameters(recurse=False)]
+    still = [layer for layer in frozen if "train" not in vars(layer)]  # the others are held already
+    every = [parameter for layer in still for parameter in layer.parameters(recurse=False)]
     parameters = [parameter for parameter in every if parameter.requires_grad]
     for parameter in parameters:
         parameter.requires_grad_(False)
-    for layer in frozen:
+    for layer in still:
         layer.eval().train = partial(_stay, layer)  # type: ignore[method-assign]
     try:
         yield
     finally:
         for parameter in parameters:
             parameter.requires_grad_(True)
-        for layer in frozen:
+        for layer in still:
             del layer.train
 
 

@@ -56,7 +56,7 @@ class Trains(Technique):
     """The fields that every technique that trains has in common, handed to ``ctx.fit`` as they are."""
 
     later: ClassVar[frozenset[str]] = frozenset(
-        {"rotation", "cutout", "mixup", "label_smoothing", "dropout", "patience"}
+        {"rotation", "cutout", "mixup", "label_smoothing", "dropout", "patience", "freeze_out"}
     )
 
     epochs: int = Field(5, ge=1, le=200, title="Epochs", description="passes over the training images")
@@ -104,6 +104,15 @@ class Trains(Technique):
         title="Precision",
         description="auto: bfloat16 where the processor computes it and the network gains by it; fp16 scales the loss, "
         "and is for graphics cards: on processors it is several times slower than fp32",
+    )
+
+    freeze_out: float = Field(
+        1.0,
+        gt=0,
+        le=1,
+        title="FreezeOut",
+        description="share of this training after which the first layer learns no more, the others one by one later, "
+        "which saves their part of the backward pass; 1: all learn to the end",
     )
 
     @property

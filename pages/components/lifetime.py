@@ -46,10 +46,11 @@ def section(filters: Filters) -> None:
         )
         return
     chosen = _group(groups)
-    unknown = lacking(filters.apply(data.runs()), [CHOSEN_BY, MAKING, SERVING[serving]])
+    unknown = filters.apply(_unknown(records.version(), serving))
     _left_out(chosen, len(unknown) + sum(_count(front) for front in groups.values() if front is not chosen))
     asked = filters.predictions if filters.lasting else None
-    _moving(chosen.table, alike(recipes, chosen), serving, assumptions, recommended.limits(), asked)
+    comparable = _comparable(records.version(), filters.dataset, filters.bank, serving, chosen.id, chosen)
+    _moving(chosen.table, comparable, serving, assumptions, recommended.limits(), asked)
 
 
 @st.fragment
@@ -125,10 +126,22 @@ def _count(front: Front) -> int:
     return int(front.table["run_ids"].map(len).sum())
 
 
-# A resource, as in `pages.components.data`, and for the reason given there.
+# Resources, as in `pages.components.data`, and for the reason given there.
 @st.cache_resource(max_entries=4, show_spinner=False)
 def _recipes(version: str, dataset: str, bank: bool, serving: str) -> pd.DataFrame:
     """Return everything on a data set that could be ranked, and the dense recipes that it may be held against."""
     runs = data.runs()
     here = runs[(runs["dataset"] == dataset) & (runs["status"] == "succeeded")]
     return points(beside(here, Filters(dataset, bank=bank).matching(here)), serving)
+
+
+@st.cache_resource(max_entries=4, show_spinner=False)
+def _comparable(version: str, dataset: str, bank: bool, serving: str, group: str, _front: Front) -> pd.DataFrame:
+    """Return those of `_recipes` that compare with the ones of a front, whose id is `group`."""
+    return alike(_recipes(version, dataset, bank, serving), _front)
+
+
+@st.cache_resource(max_entries=4, show_spinner=False)
+def _unknown(version: str, serving: str) -> pd.DataFrame:
+    """Return the runs that have no lifetime energy, on any data set."""
+    return lacking(data.runs(), [CHOSEN_BY, MAKING, SERVING[serving]])

@@ -7,10 +7,11 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
 from greenai_core import units, wording
 from greenai_core.analysis.advice import obstacle, sentence
-from greenai_core.analysis.choice import Limits, recommend
+from greenai_core.analysis.choice import Limits, Recommendation
 from greenai_core.analysis.explore import View
 from greenai_core.analysis.figures import FIGURES
 from greenai_core.wording import number
@@ -33,32 +34,40 @@ STOPS: dict[str, Sequence[float]] = {
 """Where the limit on each cost can be put."""
 
 
-def section(view: View) -> str | None:
-    """Ask for limits and say which point is best within them; returns its run_id, None where no point keeps them."""
-    with st.container(border=True, gap="xsmall", key="recommended"):
-        _ask()
-        found = recommend(view.front, limits())
-        if found is None:
-            st.markdown(f":material/block: {obstacle(view.front, limits()).translate(PLAIN)}")
-            return None
-        points = view.front.table[view.front.table["run_id"] == found.run_id]
-        row = points.iloc[0]
-        test = f"; test accuracy {units.FRACTION.text(found.accuracy)}" if found.accuracy is not None else ""
-        who, said = (text.translate(PLAIN) for text in (wording.point(row), sentence(found)))
-        st.markdown(f":material/recommend: **{who}** ({number(row['seeds'], 'seed')}{test}). {said}")
-        seeds.more(view, points, key="more-seeds")
-        return found.run_id
+def ask() -> DeltaGenerator:
+    """Ask for limits; returns the frame around them, in which `say` answers."""
+    frame = st.container(border=True, gap="xsmall", key="recommended")
+    with frame, st.container(horizontal=True, vertical_alignment="bottom"):
+        st.slider(
+            "Accuracy at least (%)", 0.0, 100.0, 0.0, 0.5, key="accuracy_limit", bind=BIND, width=190, format="%.1f"
+        )
+        for column in STOPS:
+            title = f"{FIGURES[column].title} at most"
+            st.select_slider(title, list(_offered(column)), ANY, key=f"{column}_limit", bind=BIND, width=190)
+    return frame
 
 
-def of_link(view: View) -> str | None:
-    """Return the run_id that `section` will return for the limits in the page's link, without asking for any."""
-    found = recommend(view.front, _limits(st.query_params))
-    return found.run_id if found else None
+def say(view: View, found: Recommendation | None) -> None:
+    """Say which point is best within the limits, and what it gives up; or why there is none."""
+    if found is None:
+        st.markdown(f":material/block: {obstacle(view.front, limits()).translate(PLAIN)}")
+        return
+    points = view.front.table[view.front.table["run_id"] == found.run_id]
+    row = points.iloc[0]
+    test = f"; test accuracy {units.FRACTION.text(found.accuracy)}" if found.accuracy is not None else ""
+    who, said = (text.translate(PLAIN) for text in (wording.point(row), sentence(found)))
+    st.markdown(f":material/recommend: **{who}** ({number(row['seeds'], 'seed')}{test}). {said}")
+    seeds.more(view, points, key="more-seeds")
 
 
 def limits() -> Limits:
-    """Return the limits that `section` asks for, as they stand on the page; none where it is not shown."""
+    """Return the limits that `ask` asks for, as they stand on the page; none where it is not shown."""
     return _limits(st.session_state)
+
+
+def of_link() -> Limits:
+    """Return the limits in the page's link, which are those that `ask` will begin with."""
+    return _limits(st.query_params)
 
 
 def _limits(stated: Mapping[Any, Any]) -> Limits:
@@ -73,16 +82,6 @@ def _percent(stated: Any) -> float:
         if 0 <= (percent := float(stated)) <= 100:
             return percent
     return 0.0
-
-
-def _ask() -> None:
-    with st.container(horizontal=True, vertical_alignment="bottom"):
-        st.slider(
-            "Accuracy at least (%)", 0.0, 100.0, 0.0, 0.5, key="accuracy_limit", bind=BIND, width=190, format="%.1f"
-        )
-        for column in STOPS:
-            title = f"{FIGURES[column].title} at most"
-            st.select_slider(title, list(_offered(column)), ANY, key=f"{column}_limit", bind=BIND, width=190)
 
 
 def _offered(column: str) -> dict[str, float | None]:
