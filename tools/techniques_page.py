@@ -36,7 +36,8 @@ HEAD = """\
 Written by `python -m tools.techniques_page` from the docstrings of the code and the records of the bank, which is what
 "the bank" means in a sentence. Figures are means over seeds; after the sign ± comes half of the 95 % interval of that
 mean, where there are several seeds. "Dense" is the same network on the same data set, only trained. A record's energies
-are estimates from CPU time on the machine that the bank names: compare them with each other only.
+are estimates from CPU time on the machine that the bank names: compare them with each other only. The bank has records
+of two machines; in a table, each point follows the dense one of its own machine.
 """
 
 
@@ -115,17 +116,24 @@ def _holding(kind: str, name: str, measured: pd.DataFrame) -> pd.DataFrame:
 
 
 def _beside_dense(shown: pd.DataFrame, measured: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:
-    """Put the dense point of each network before its points; also name the networks of which there is none."""
-    rows, without = [], []
+    """Put the dense point of each network before its points; also name the networks of which there is none.
+
+    Points that were measured on another machine follow the dense point of that machine, where there is one.
+    """
+    rows: list[pd.DataFrame] = []
+    without: dict[str, None] = {}
     dense = measured[measured["technique"] == "dense"]
-    for (dataset, network), group in shown.groupby(["dataset", "network"], sort=False):
+    for (dataset, network, machine), group in shown.groupby(
+        ["dataset", "network", "inference_key"], sort=False, dropna=False
+    ):
         plain = dense[(dense["dataset"] == dataset) & (dense["network"] == network)]
-        if plain.empty:
-            without.append(f"{network} on {dataset}")
-        if not plain["replicate_key"].isin(group["replicate_key"]).any():
-            rows.append(plain.sort_values("seeds", ascending=False, kind="stable").head(1))
-        rows.append(group)
-    return pd.concat(rows), without
+        alike = plain[plain["inference_key"] == machine]
+        found = (plain if alike.empty else alike).sort_values("seeds", ascending=False, kind="stable").head(1)
+        if found.empty:
+            without[f"{network} on {dataset}"] = None
+        told = {key for part in [*rows, group] for key in part["replicate_key"]}
+        rows += [found[~found["replicate_key"].isin(told)], group]
+    return pd.concat(rows), list(without)
 
 
 def _labels(rows: pd.DataFrame) -> list[str]:
