@@ -10,6 +10,7 @@ from typing import Any
 
 import torch
 from torch import nn
+from torch.nn.utils.parametrize import is_parametrized
 
 from greenai_core.constraints.frozen import holding
 
@@ -37,8 +38,8 @@ class Schedule:
     With `freeze_out` below 1 the first layer that learns is frozen after that share of the steps, and others at equal
     distances until the end; each has a cycle of its own, which ends there. What is frozen needs no gradient, and where
     all layers below are frozen, too, the backward pass ends. This is the authors' linear schedule, the rates of shorter
-    cycles not scaled up. They froze convolutions; what stands behind the last one has many weights and costs little,
-    and learns to the end. Where there is no convolution, the last layer does.
+    cycles not scaled up. Frozen are the layers up to the last convolution: what stands behind it costs little, and
+    learns to the end. Where there is no convolution, only the last layer does; a recurrent stack is one layer.
 
     Source: FreezeOut, Brock, Lim, Ritchie, Weston 2017, https://arxiv.org/abs/1706.04983
 
@@ -47,10 +48,9 @@ class Schedule:
     """
 
     def __init__(self, model: nn.Module, steps: int, peak: float, freeze_out: float) -> None:
-        learning = [layer for name, layer in model.named_modules() if name and _own(layer)] if freeze_out < 1 else []
-        early = _early(learning)
+        early = _early(_learning(model)) if freeze_out < 1 else []
         shares = [freeze_out + (1 - freeze_out) * place / len(early) for place in range(len(early))]
-        self._ends = [*(round(steps * share) for share in shares), steps]
+        self._ends = [*(max(1, round(steps * share)) for share in shares), steps]  # nothing stays as it began
         self._waiting = deque(zip(self._ends, early, strict=False))
         self._frozen = ExitStack()
         self._peak = peak
@@ -71,10 +71,17 @@ class Schedule:
     def set(self, optimizer: torch.optim.Optimizer, step: int) -> float:
         """Freeze what is due and set the learning rates of `groups` for a step; returns that of what learns longest."""
         while self._waiting and step >= self._waiting[0][0]:
-            self._frozen.enter_context(holding([self._waiting.popleft()[1]]))
+            layer = self._waiting.popleft()[1]
+            self._frozen.enter_context(holding(layer.modules() if is_parametrized(layer) else [layer]))
         for group, end in zip(optimizer.param_groups, self._ends, strict=True):
             group["lr"] = one_cycle(min(step, end), end, self._peak)
         return self.at(step)
+
+
+def _learning(model: nn.Module) -> list[nn.Module]:
+    """Return the layers that learn, in order; one whose weights are worked out from others is one with those."""
+    named = ((name, layer) for name, layer in model.named_modules() if name and ".parametrizations" not in name)
+    return [layer for _, layer in named if _own(layer)]
 
 
 def _early(layers: list[nn.Module]) -> list[nn.Module]:
@@ -86,4 +93,4 @@ def _early(layers: list[nn.Module]) -> list[nn.Module]:
 
 def _own(layer: nn.Module) -> list[nn.Parameter]:
     """Return the parameters of a layer that learn, without those of layers inside it."""
-    return [parameter for parameter in layer.parameters(recurse=False) if parameter.requires_grad]
+    return [parameter for parameter in layer.parameters(recurse=is_parametrized(layer)) if parameter.requires_grad]

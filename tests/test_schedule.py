@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 from torch import nn
+from torch.nn.utils import parametrize
 from torch.utils.flop_counter import FlopCounterMode
 
 from greenai_core.constraints.frozen import holding
@@ -73,6 +74,24 @@ def test_the_last_layer_learns_to_the_end_whatever_it_is(model: nn.Sequential) -
     with schedule.running():
         schedule.set(optimizer(schedule), STEPS - 1)
         assert learning(model) == [2]
+
+
+def test_a_layer_with_gates_is_one_layer() -> None:
+    model = network()
+    parametrize.register_parametrization(model[0], "weight", nn.Conv2d(1, 1, 1), unsafe=True)
+    schedule = Schedule(model, STEPS, 0.5, 0.4)
+    with schedule.running():
+        schedule.set(optimizer(schedule), 79)
+        assert not any(parameter.requires_grad for parameter in model[0].parameters())
+        assert learning(model) == [2, 4, 5]
+
+
+def test_no_layer_stays_as_it_began() -> None:
+    model = network()
+    schedule = Schedule(model, 4, 0.5, 0.01)
+    with schedule.running():
+        schedule.set(optimizer(schedule), 0)
+        assert learning(model) == [0, 1, 2, 4, 5]
 
 
 def test_each_layer_has_a_cycle_that_ends_where_it_is_frozen() -> None:

@@ -37,7 +37,7 @@ Written by `python -m tools.techniques_page` from the docstrings of the code and
 "the bank" means in a sentence. Figures are means over seeds; after the sign ± comes half of the 95 % interval of that
 mean, where there are several seeds. "Dense" is the same network on the same data set, only trained. A record's energies
 are estimates from CPU time on the machine that the bank names: compare them with each other only. The bank has records
-of two machines; in a table, each point follows the dense one of its own machine.
+of two machines; in a table, each point follows the dense one of its own machine, where there is one.
 """
 
 

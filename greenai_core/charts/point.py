@@ -50,4 +50,5 @@ def with_interval(wanted: Figure, row: Mapping[str, Any]) -> str:
 
 def symbols(rows: pd.DataFrame, shape: str) -> list[str]:
     """Return the shape of each point: hollow where one seed is all there is."""
-    return [shape if seeds > 1 else f"{shape}{OPEN}" for seeds in rows["seeds"]]
+    solid, dot, _ = shape.partition("-dot")  # plotly's order is "diamond-open-dot"
+    return [shape if seeds > 1 else f"{solid}{OPEN}{dot}" for seeds in rows["seeds"]]

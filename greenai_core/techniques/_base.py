@@ -111,8 +111,8 @@ class Trains(Technique):
         gt=0,
         le=1,
         title="FreezeOut",
-        description="share of this training after which the first layer learns no more, the others one by one later, "
-        "which saves their part of the backward pass; 1: all learn to the end",
+        description="share of this training after which the first layer learns no more, and one by one those up to the "
+        "last convolution, which saves their part of the backward pass; 1: all learn to the end",
     )
 
     @property

@@ -37,7 +37,8 @@ def section(filters: Filters) -> None:
     with st.container(horizontal=True, vertical_alignment="bottom", key="lifetime-terms"):
         serving = filters.serving if filters.lasting else predictions.serving()
         assumptions = _assumptions()
-    recipes = _recipes(records.version(), filters.dataset, filters.bank, serving)
+    version = records.version()  # read once: runs may end meanwhile
+    recipes = _recipes(version, filters.dataset, filters.bank, serving)
     groups = {front.id: front for front in Lifetime(USUAL, serving).fronts(recipes[filters.matching(recipes)])}
     if not groups:
         st.info(
@@ -46,10 +47,10 @@ def section(filters: Filters) -> None:
         )
         return
     chosen = _group(groups)
-    unknown = filters.apply(_unknown(records.version(), serving))
+    unknown = filters.apply(_unknown(version, serving))
     _left_out(chosen, len(unknown) + sum(_count(front) for front in groups.values() if front is not chosen))
     asked = filters.predictions if filters.lasting else None
-    comparable = _comparable(records.version(), filters.dataset, filters.bank, serving, chosen.id, chosen)
+    comparable = _comparable(version, filters.dataset, filters.bank, serving, chosen.id, chosen)
     _moving(chosen.table, comparable, serving, assumptions, recommended.limits(), asked)
 
 
@@ -130,7 +131,7 @@ def _count(front: Front) -> int:
 @st.cache_resource(max_entries=4, show_spinner=False)
 def _recipes(version: str, dataset: str, bank: bool, serving: str) -> pd.DataFrame:
     """Return everything on a data set that could be ranked, and the dense recipes that it may be held against."""
-    runs = data.runs()
+    runs = data.runs(version)
     here = runs[(runs["dataset"] == dataset) & (runs["status"] == "succeeded")]
     return points(beside(here, Filters(dataset, bank=bank).matching(here)), serving)
 
@@ -144,4 +145,4 @@ def _comparable(version: str, dataset: str, bank: bool, serving: str, group: str
 @st.cache_resource(max_entries=4, show_spinner=False)
 def _unknown(version: str, serving: str) -> pd.DataFrame:
     """Return the runs that have no lifetime energy, on any data set."""
-    return lacking(data.runs(), [CHOSEN_BY, MAKING, SERVING[serving]])
+    return lacking(data.runs(version), [CHOSEN_BY, MAKING, SERVING[serving]])
