@@ -12,7 +12,7 @@ from greenai_core import registry
 from greenai_core.analysis import comparable, compare, published
 from greenai_core.analysis.explore import COSTS, Filters, View, gather, view
 from greenai_core.analysis.figures import FIGURES
-from greenai_core.charts import course, looks, trade_off
+from greenai_core.charts import course, looks, point, trade_off
 from greenai_core.charts.looks import ColourBy
 from greenai_core.store import records
 from tests import factory
@@ -100,6 +100,14 @@ def test_a_point_of_one_seed_is_hollow_and_has_no_bars() -> None:
         trace for trace in trade_off.draw(single, by="model", rim="white").data if trace.error_y.array is not None
     ]
     assert pd.isna(list(bars.error_y.array)).all()
+
+
+@pytest.mark.parametrize("dot", ["", "-dot"])
+def test_every_shape_has_a_hollow_one_that_plotly_knows(dot: str) -> None:
+    once = pd.DataFrame({"seeds": [1]})
+    hollow = [symbol for shape in looks.SHAPES for symbol in point.symbols(once, shape + dot)]
+    assert all("-open" in symbol for symbol in hollow)
+    go.Scatter(marker={"symbol": hollow})  # refuses what it does not know
 
 
 def test_the_bars_of_the_front_are_its_intervals(table: pd.DataFrame) -> None:
