@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import math
 from collections import deque
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
-from typing import Any
+from contextlib import ExitStack
+from typing import Any, Self
 
 import torch
 from torch import nn
@@ -58,11 +57,12 @@ class Schedule:
         others = [parameter for parameter in model.parameters() if id(parameter) not in taken]
         self.groups: list[dict[str, Any]] = [{"params": _own(layer)} for layer in early] + [{"params": others}]
 
-    @contextmanager
-    def running(self) -> Iterator[None]:
-        """Let layers learn again at the end."""
-        with self._frozen:
-            yield
+    def __enter__(self) -> Self:
+        """Begin; what is frozen on the way learns again at the end."""
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._frozen.close()
 
     def at(self, step: int) -> float:
         """Return the learning rate of what learns longest."""

@@ -161,7 +161,7 @@ def fit(
         dropping(model, dropout),
         held(model, candidate.constraints),
         within(model),
-        (schedule := Schedule(model, steps, lr, freeze_out)).running(),
+        Schedule(model, steps, lr, freeze_out) as schedule,
     ):
         optimizer = torch.optim.AdamW(schedule.groups, lr=lr, weight_decay=weight_decay, fused=True)
         scaler = acceleration.scaler(precision, images.device)

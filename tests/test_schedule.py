@@ -55,7 +55,7 @@ def test_layers_learn_no_more_one_after_the_other_and_what_is_behind_the_convolu
     schedule = Schedule(model, STEPS, 0.5, 0.4)
     adam = optimizer(schedule)
     seen = {}
-    with schedule.running():
+    with schedule:
         for step in range(STEPS):
             assert schedule.set(adam, step) == one_cycle(step, STEPS, 0.5) == schedule.at(step)
             seen.setdefault(tuple(learning(model)), step)
@@ -71,7 +71,7 @@ def test_layers_learn_no_more_one_after_the_other_and_what_is_behind_the_convolu
 )
 def test_the_last_layer_learns_to_the_end_whatever_it_is(model: nn.Sequential) -> None:
     schedule = Schedule(model, STEPS, 0.5, 0.1)
-    with schedule.running():
+    with schedule:
         schedule.set(optimizer(schedule), STEPS - 1)
         assert learning(model) == [2]
 
@@ -80,7 +80,7 @@ def test_a_layer_with_gates_is_one_layer() -> None:
     model = network()
     parametrize.register_parametrization(model[0], "weight", nn.Conv2d(1, 1, 1), unsafe=True)
     schedule = Schedule(model, STEPS, 0.5, 0.4)
-    with schedule.running():
+    with schedule:
         schedule.set(optimizer(schedule), 79)
         assert not any(parameter.requires_grad for parameter in model[0].parameters())
         assert learning(model) == [2, 4, 5]
@@ -89,7 +89,7 @@ def test_a_layer_with_gates_is_one_layer() -> None:
 def test_no_layer_stays_as_it_began() -> None:
     model = network()
     schedule = Schedule(model, 4, 0.5, 0.01)
-    with schedule.running():
+    with schedule:
         schedule.set(optimizer(schedule), 0)
         assert learning(model) == [0, 1, 2, 4, 5]
 
@@ -122,7 +122,7 @@ def test_what_is_frozen_keeps_weights_and_statistics_and_spares_its_part_of_the_
         return counter.get_total_flops()
 
     first, second, linear = (2 * 8 * macs for macs in (6 * 6 * 4 * 9, 4 * 4 * 4 * 4 * 9, 64 * 8 + 8 * 3))
-    with schedule.running():
+    with schedule:
         assert work(0) == 3 * (first + second + linear) - first  # nobody asks for the gradient of the images
         work(39)
         before = {name: value.clone() for name, value in model.state_dict().items()}
@@ -137,7 +137,7 @@ def test_what_is_held_already_stays_held_and_is_not_waited_for() -> None:
     with holding([model[0]]):
         schedule = Schedule(model, STEPS, 0.5, 0.4)
         adam = optimizer(schedule)
-        with schedule.running():
+        with schedule:
             schedule.set(adam, 39)
             assert learning(model) == [1, 2, 4, 5]
             schedule.set(adam, 40)

@@ -290,7 +290,7 @@ def run_of(
         (Augmentation("shift"), "bf16", 0.3),
         (Augmentation("flip_shift"), "auto", 1.0),
         (EVERYTHING, "fp32", 0.6),
-        (Augmentation(), "fp16", 1.0),
+        (Augmentation(), "fp16", 0.4),
     ],
 )
 def test_a_training_that_continues_ends_with_the_very_same_weights(

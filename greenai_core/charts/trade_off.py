@@ -61,7 +61,7 @@ def draw(
     seen = looks(by, view.front.table[by].unique())
     beaten = table[~table["run_id"].isin(front["run_id"])]
     tied, picked = beaten[beaten["tied"]], table[table["run_id"] == pick]
-    traces = [_bars(pd.concat([front, tied]), view, unit.size)]
+    traces = [_bars(pd.concat([front, tied]), view, unit)]
     for name, look in seen.items():
         rows = beaten[beaten[by] == name]
         words = _place(view, unit) if len(table) > MANY_POINTS else _words(rows, view)
@@ -122,10 +122,14 @@ def run_of(point: Mapping[str, Any]) -> str:
     return str(custom[0] if isinstance(custom, list | tuple) else custom)
 
 
+def _at(rows: pd.DataFrame, view: View, unit: Unit) -> dict[str, pd.Series]:
+    """Return where rows lie, on axes in a unit of the cost and in percent."""
+    return {"x": rows[view.cost.column] / unit.size, "y": rows[view.accuracy.column] * 100}
+
+
 def _points(rows: pd.DataFrame, view: View, unit: Unit, name: str, marker: Mapping[str, Any]) -> dict[str, Any]:
     return {
-        "x": (rows[view.cost.column] / unit.size).to_numpy(np.float32),
-        "y": (rows[view.accuracy.column] * 100).to_numpy(np.float32),
+        **{key: values.to_numpy(np.float32) for key, values in _at(rows, view, unit).items()},
         "customdata": rows["run_id"],
         "mode": "markers",
         "name": name,
@@ -149,8 +153,7 @@ def _legend(name: str, look: Mapping[str, Any]) -> dict[str, Any]:
 
 def _line(ordered: pd.DataFrame, view: View, unit: Unit) -> dict[str, Any]:
     return {
-        "x": ordered[view.cost.column] / unit.size,
-        "y": ordered[view.accuracy.column] * 100,
+        **_at(ordered, view, unit),
         "mode": "lines",
         "name": "Pareto front",
         "line": {"shape": "vh" if view.cost.maximize else "hv", "width": 2, "color": FRONT_LINE},
@@ -160,8 +163,7 @@ def _line(ordered: pd.DataFrame, view: View, unit: Unit) -> dict[str, Any]:
 
 def _ring(rows: pd.DataFrame, view: View, unit: Unit, name: str, marker: Mapping[str, Any]) -> dict[str, Any]:
     return {
-        "x": rows[view.cost.column] / unit.size,
-        "y": rows[view.accuracy.column] * 100,
+        **_at(rows, view, unit),
         "mode": "markers",
         "name": name,
         "hoverinfo": "skip",
@@ -171,8 +173,7 @@ def _ring(rows: pd.DataFrame, view: View, unit: Unit, name: str, marker: Mapping
 
 def _published(rows: pd.DataFrame, view: View, unit: Unit) -> dict[str, Any]:
     return {
-        "x": rows[view.cost.column] / unit.size,
-        "y": rows[view.accuracy.column] * 100,
+        **_at(rows, view, unit),
         "mode": "markers",
         "name": "Published by others",
         "text": rows["label"],
@@ -193,18 +194,17 @@ def _place(view: View, unit: Unit) -> dict[str, Any]:
     return {"hovertemplate": f"{told}<extra></extra>"}
 
 
-def _bars(rows: pd.DataFrame, view: View, size: float) -> dict[str, Any]:
+def _bars(rows: pd.DataFrame, view: View, unit: Unit) -> dict[str, Any]:
     """Return a trace of nothing but intervals; those of a cost end above zero, which a log axis does not have."""
     cost, accuracy = view.cost.column, view.accuracy.column
     low = np.maximum(rows[f"{cost}_low"], rows[cost] / LEAST_SHARE)
     bars = {"thickness": 1, "width": 3, "color": FRONT_LINE, "symmetric": False}
     return {
-        "x": rows[cost] / size,
-        "y": rows[accuracy] * 100,
+        **_at(rows, view, unit),
         "error_x": {
             **bars,
-            "array": (rows[f"{cost}_high"] - rows[cost]) / size,
-            "arrayminus": (rows[cost] - low) / size,
+            "array": (rows[f"{cost}_high"] - rows[cost]) / unit.size,
+            "arrayminus": (rows[cost] - low) / unit.size,
         },
         "error_y": {
             **bars,
