@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, Locator, Page, TimeoutError, expect
 
 from greenai_core.record import Record
 from greenai_core.store import records
@@ -17,6 +17,9 @@ from tools import dashboard
 
 expect.set_options(timeout=30_000)
 """Waiting longer costs nothing where a test passes, and a busy machine is no failure."""
+
+OPENINGS = 4
+"""So often a list is opened at most, see `choose`."""
 
 LOCAL = ("http://127.0.0.1:", "ws://127.0.0.1:", "data:", "blob:")
 
@@ -28,6 +31,23 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.browser)
             if dashboard.CHROMIUM is None:
                 item.add_marker(pytest.mark.skip(reason="no Chromium here: apt-get install chromium"))
+
+
+def choose(box: Locator, typed: str, option: str) -> None:
+    """Choose from a list by typing into it.
+
+    Streamlit closes an open list when the page moves or is drawn anew below it, as one does that is still loading; a
+    person opens it again then, and so does this.
+    """
+    wanted = box.page.get_by_role("option", name=option, exact=True)
+    for _ in range(OPENINGS):
+        box.click()
+        box.press_sequentially(typed)
+        try:
+            return wanted.click(timeout=5_000)
+        except TimeoutError:
+            box.press("Escape")
+    raise AssertionError(f"{typed!r} offers no {option!r}")
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from greenai_core import forms, registry
 from greenai_core.jobs import queue
 from greenai_core.jobs.access import Access
 from greenai_core.store import records
-from tests.browser.conftest import Dashboard
+from tests.browser.conftest import Dashboard, choose
 from tools.dashboard import settle
 
 CHOSEN = (
@@ -35,9 +35,7 @@ def launch_with(page: Page, url: str, technique: str) -> None:
     expect(page.get_by_text("Rests on: ")).to_be_visible(timeout=60_000)
     settle(page)
     box = page.get_by_role("combobox", name="Add a stage").last
-    box.click()
-    box.press_sequentially(described.title)
-    page.get_by_role("option", name=f"{described.title} ({described.family})", exact=True).click()
+    choose(box, described.title, f"{described.title} ({described.family})")
     settle(page)
     page.get_by_role("button", name="Add", exact=True).last.click()
     expect(page.get_by_text(f"4. {described.title}", exact=True)).to_be_visible(timeout=60_000)

@@ -13,7 +13,7 @@ from playwright.sync_api import Page, expect
 from greenai_core.examples import first_experiment
 from greenai_core.jobs import queue, sweeps
 from greenai_core.jobs.access import Access
-from tests.browser.conftest import Dashboard
+from tests.browser.conftest import Dashboard, choose
 from tools.dashboard import settle
 
 pytestmark = pytest.mark.slow
@@ -68,10 +68,7 @@ def told(page: Page, runs: int) -> None:
 
 def vary(page: Page, title: str) -> None:
     """Choose a field to vary, by typing the end of its title."""
-    box = page.get_by_role("combobox", name="Vary a field")
-    box.click()
-    box.press_sequentially(title.partition(". ")[2])
-    page.get_by_role("option", name=title).click()
+    choose(page.get_by_role("combobox", name="Vary a field"), title.partition(". ")[2], title)
     expect(page.get_by_label(title).first).to_be_visible(timeout=60_000)
     settle(page)
 
@@ -91,9 +88,7 @@ def test_a_grid_is_composed_priced_and_launched_with_one_click(
     told(page, 2)
     expect(page.get_by_role("slider", name="Sparsity")).to_be_disabled()
     vary(page, "1. Train: Augmentation")
-    augment = page.get_by_role("combobox", name="1. Train: Augmentation")
-    augment.click()
-    page.get_by_role("option", name="shift", exact=True).click()
+    choose(page.get_by_role("combobox", name="1. Train: Augmentation"), "shift", "shift")
     told(page, 4)
     page.keyboard.press("Escape")
     budget = page.get_by_role("spinbutton", name="Energy budget for the sweep (J)")
