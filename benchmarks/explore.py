@@ -122,7 +122,7 @@ def timed(contexts: list[BrowserContext], subjects: list[Subject], count: int) -
             seconds, page = load(context, subject)
             taken.append(seconds)
             if "least=" in subject.address and visit >= VISITS_BEFORE + count - MOVED:
-                moved += updates(page, count)
+                moved.extend(updates(page, count))
             page.close()
     return [
         {
