@@ -172,6 +172,7 @@ def _from_function(function: Callable[..., Any], module: ModuleType) -> type[Fun
     )
     entry.function = staticmethod(function)
     entry.version = getattr(module, "VERSION", entry.version)
+    entry.later = getattr(module, "LATER", entry.later)
     entry.changeable = getattr(module, "CHANGEABLE", entry.changeable)
     entry.facts = getattr(module, "FACTS", entry.facts)
     return entry

@@ -12,6 +12,7 @@ from torch import nn
 from torch.nn.utils.parametrize import is_parametrized
 
 from greenai_core.constraints.frozen import holding
+from greenai_core.errors import BadInput
 
 WARM_UP = 0.25
 """Share of the steps during which the one-cycle learning rate rises."""
@@ -42,12 +43,20 @@ class Schedule:
 
     Source: FreezeOut, Brock, Lim, Ritchie, Weston 2017, https://arxiv.org/abs/1706.04983
 
+    Raises:
+        BadInput: `freeze_out` is below 1, and only one layer learns.
+
     Attributes:
         groups: of parameters, for an optimizer; those of the layers that will be frozen, then all others.
     """
 
     def __init__(self, model: nn.Module, steps: int, peak: float, freeze_out: float) -> None:
         early = _early(_learning(model)) if freeze_out < 1 else []
+        if freeze_out < 1 and not early:
+            raise BadInput(
+                "recipe: freeze_out needs a network of which two layers or more learn, and of this one only the last "
+                "does; set it to 1, or let more layers learn."
+            )
         shares = [freeze_out + (1 - freeze_out) * place / len(early) for place in range(len(early))]
         self._ends = [*(max(1, round(steps * share)) for share in shares), steps]  # nothing stays as it began
         self._waiting = deque(zip(self._ends, early, strict=False))

@@ -103,6 +103,28 @@ def test_what_works_on_weights_is_refused() -> None:
         check(a_spec({"name": "magnitude_pruning"}))
 
 
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("augment", "flip"),
+        ("mixup", 0.2),
+        ("label_smoothing", 0.1),
+        ("dropout", 0.0),
+        ("patience", 2),
+        ("freeze_out", 0.5),
+    ],
+)
+def test_what_only_the_training_of_a_network_has_is_refused(field: str, value: object) -> None:
+    tree = {**a_spec(), "recipe": [{"name": "train", field: value}]}
+    with pytest.raises(BadInput, match=rf"recipe\.0\.{field}: this model is fitted in one go, .* leave it out"):
+        check(tree)
+    assert check({**tree, "model": {"name": "mnist_cnn"}})
+
+
+def test_how_an_optimizer_steps_may_be_said_of_any_model() -> None:
+    check({**a_spec(), "recipe": [{"name": "train", "epochs": 1, "lr": 0.1, "batch_size": 8, "precision": "fp32"}]})
+
+
 def test_a_preview_says_that_sizes_depend_on_the_fit() -> None:
     shown = preview(check(a_spec()))
     assert shown["params"] is shown["size_bytes"] is shown["macs"] is None

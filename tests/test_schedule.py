@@ -9,6 +9,7 @@ from torch.nn.utils import parametrize
 from torch.utils.flop_counter import FlopCounterMode
 
 from greenai_core.constraints.frozen import holding
+from greenai_core.errors import BadInput
 from greenai_core.schedule import Schedule, one_cycle
 
 STEPS = 100
@@ -74,6 +75,15 @@ def test_the_last_layer_learns_to_the_end_whatever_it_is(model: nn.Sequential) -
     with schedule:
         schedule.set(optimizer(schedule), STEPS - 1)
         assert learning(model) == [2]
+
+
+def test_a_single_layer_that_learns_cannot_be_frozen_on_the_way() -> None:
+    model = network()
+    for layer in model[:5]:
+        layer.requires_grad_(False)
+    with pytest.raises(BadInput, match=r"freeze_out needs .* set it to 1"):
+        Schedule(model, STEPS, 0.5, 0.4)
+    assert len(Schedule(model, STEPS, 0.5, 1.0).groups) == 1
 
 
 def test_a_layer_with_gates_is_one_layer() -> None:

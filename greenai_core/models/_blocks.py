@@ -40,6 +40,15 @@ def depthwise(channels: int, kernel: int = 3, *, stride: int = 1, relu: bool = T
     return conv_norm(channels, channels, kernel, stride=stride, groups=channels, relu=relu)
 
 
+def resized(input_shape: tuple[int, int, int], resolution: float) -> OrderedDict[str, nn.Module]:
+    """Return what scales the sides of images (C, H, W) by `resolution`, bilinear; no layer where they stay as they are.
+
+    Inside the network, so that the deployed file takes images as they come.
+    """
+    sides = tuple(round(resolution * side) for side in input_shape[1:])
+    return OrderedDict() if sides == input_shape[1:] else OrderedDict(resize=nn.Upsample(sides, mode="bilinear"))
+
+
 def classifier(channels: int, num_classes: int) -> OrderedDict[str, nn.Module]:
     """Return the end of a network: the mean over all places of (N, `channels`, H, W), then one linear layer."""
     return OrderedDict(pool=nn.AdaptiveAvgPool2d(1), flatten=nn.Flatten(), fc=nn.Linear(channels, num_classes))

@@ -59,6 +59,9 @@ class Trains(Technique):
         {"rotation", "cutout", "mixup", "label_smoothing", "dropout", "patience", "freeze_out"}
     )
 
+    paces: ClassVar[frozenset[str]] = frozenset({"epochs", "lr", "batch_size", "weight_decay", "precision"})
+    """Fields of how an optimizer steps: what is fitted without one goes its own way, and they promise nothing else."""
+
     epochs: int = Field(5, ge=1, le=200, title="Epochs", description="passes over the training images")
     lr: float = Field(
         4e-3, gt=0, le=1, title="Peak learning rate", description="top of the one-cycle schedule of AdamW"
@@ -120,6 +123,12 @@ class Trains(Technique):
         """Whether the network sees an image differently in every epoch; else a teacher is asked once about each."""
         return self.augment != "none" or bool(self.rotation or self.cutout or self.mixup)
 
+    @property
+    def for_networks(self) -> list[str]:
+        """Fields that were chosen and would do nothing to a model that is fitted without an optimizer."""
+        fields = Trains.model_fields
+        return [name for name in fields if name not in self.paces and getattr(self, name) != fields[name].default]
+
     def fit_options(self) -> dict[str, Any]:
         """Return the shared fields as keyword arguments of ``ctx.fit``."""
         from greenai_core.augmentation import Augmentation
@@ -154,6 +163,7 @@ def check_order(recipe: Sequence[Technique], fresh: frozenset[Fact]) -> None:
 
     Raises:
         ValueError: a stage lacks a fact; the sentence names the stage and who could have given the fact, or took it.
+            Or an estimator is to be trained with a choice that only networks have.
     """
     facts = fresh
     for index, stage in enumerate(recipe):
@@ -166,6 +176,11 @@ def check_order(recipe: Sequence[Technique], fresh: frozenset[Fact]) -> None:
                 bars = taker.needs & stage.takes  # neither may follow the other
                 cure = f"leave out the {taker.name} before it" if bars else f"put it before {taker.name}"
             raise ValueError(f"recipe.{index}: {stage.name} needs a model that is {words(fact)}; {cure}")
+        if isinstance(stage, Trains) and not fresh >= NETWORK and (chosen := stage.for_networks):
+            raise ValueError(
+                f"recipe.{index}.{chosen[0]}: this model is fitted in one go, without images in batches; leave it out, "
+                "or choose a network as the model"
+            )
         facts = (facts - stage.takes) | stage.gives
     if "trained" not in facts:
         raise ValueError("recipe: nothing trains the model; add a train or distill stage")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from functools import cache
 from typing import Any
 
@@ -95,16 +95,31 @@ def test_help_states_the_params(name: str) -> None:
     )
 
 
-@pytest.mark.parametrize("name", THEIRS)
-def test_on_large_images_it_is_torchvisions_network(name: str) -> None:
+@pytest.mark.parametrize(
+    ("name", "parameters", "called"),
+    [*((name, {}, called) for name, called in THEIRS.items()), ("resnet18", {"depth": 34}, "resnet34")],
+)
+def test_on_large_images_it_is_torchvisions_network(name: str, parameters: dict[str, Any], called: str) -> None:
     """Their weights fit by name and give their outputs: that also says what our own shuffle and pooling compute."""
-    theirs = import_torchvision().models.get_model(THEIRS[name], num_classes=10).eval()
+    theirs = import_torchvision().models.get_model(called, num_classes=10).eval()
     if name == "squeezenet":
         theirs.classifier[2] = nn.Identity()  # the ReLU on the class scores
-    theirs.load_state_dict(build(name, LARGE).state_dict())
+    ours = build(name, LARGE, **parameters)
+    theirs.load_state_dict(ours.state_dict())
     images = torch.randn(2, *LARGE)
     with torch.no_grad():
-        assert torch.allclose(build(name, LARGE)(images), theirs(images), atol=1e-6)
+        assert torch.allclose(ours(images), theirs(images), atol=1e-6)
+
+
+@pytest.mark.parametrize("depth", [11, 13, 16, 19])
+def test_stacks_of_vgg_are_the_first_three_of_torchvisions(depth: int) -> None:
+    whole = list(import_torchvision().models.get_model(f"vgg{depth}").features)
+    third_pool = [place for place, layer in enumerate(whole) if isinstance(layer, nn.MaxPool2d)][2]
+    assert kernels(build("vgg_small", depth=depth).modules()) == kernels(whole[:third_pool])
+
+
+def kernels(layers: Iterable[nn.Module]) -> list[torch.Size]:
+    return [layer.weight.shape for layer in layers if isinstance(layer, nn.Conv2d)]
 
 
 @pytest.mark.parametrize("name", THEIRS)

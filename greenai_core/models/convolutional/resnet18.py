@@ -1,6 +1,8 @@
 """ResNet-18, adapted to small images."""
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated, Literal
+
+from pydantic import Field
 
 from greenai_core.models._fields import Width
 
@@ -10,7 +12,21 @@ if TYPE_CHECKING:
 __all__ = ["resnet18"]
 
 
-def resnet18(input_shape: tuple[int, int, int], num_classes: int, *, width: Width = 1.0) -> "nn.Module":
+BLOCKS = {18: (2, 2, 2, 2), 34: (3, 4, 6, 3)}
+"""How many residual blocks each stage has (table 1 of the paper)."""
+
+LATER = frozenset({"depth"})
+
+
+def resnet18(
+    input_shape: tuple[int, int, int],
+    num_classes: int,
+    *,
+    width: Width = 1.0,
+    depth: Annotated[
+        Literal[18, 34], Field(title="Depth", description="layers: 18 in eight residual blocks, or 34 in sixteen")
+    ] = 18,
+) -> "nn.Module":
     """ResNet-18: eight residual blocks of two 3x3 convolutions; the heavy one to compare with.
 
     11,173,962 parameters on 3x32x32 with ten classes, and more than twenty times the products of MobileNetV2: a
@@ -31,10 +47,10 @@ def resnet18(input_shape: tuple[int, int, int], num_classes: int, *, width: Widt
     import_torchvision()
     from torchvision.models.resnet import BasicBlock
 
-    def stage(inputs: int, outputs: int, stride: int) -> nn.Sequential:
+    def stage(place: int, inputs: int, outputs: int, stride: int) -> nn.Sequential:
         shortcut = [nn.Conv2d(inputs, outputs, 1, stride, bias=False), nn.BatchNorm2d(outputs)] if stride > 1 else []
         first = BasicBlock(inputs, outputs, stride, nn.Sequential(*shortcut) if shortcut else None)
-        return nn.Sequential(first, BasicBlock(outputs, outputs))
+        return nn.Sequential(first, *(BasicBlock(outputs, outputs) for _ in range(BLOCKS[depth][place] - 1)))
 
     channels, least = input_shape[0], round(64 * width)
     stride = stem_stride(input_shape)
@@ -44,10 +60,10 @@ def resnet18(input_shape: tuple[int, int, int], num_classes: int, *, width: Widt
         bn1=nn.BatchNorm2d(least),
         relu=nn.ReLU(inplace=True),
         maxpool=nn.MaxPool2d(3, stride=2, padding=1),
-        layer1=stage(least, least, 1),
-        layer2=stage(least, 2 * least, 2),
-        layer3=stage(2 * least, 4 * least, 2),
-        layer4=stage(4 * least, 8 * least, 2),
+        layer1=stage(0, least, least, 1),
+        layer2=stage(1, least, 2 * least, 2),
+        layer3=stage(2, 2 * least, 4 * least, 2),
+        layer4=stage(3, 4 * least, 8 * least, 2),
         avgpool=nn.AdaptiveAvgPool2d(1),
         flatten=nn.Flatten(),
         fc=nn.Linear(8 * least, num_classes),

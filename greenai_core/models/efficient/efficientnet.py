@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from pydantic import Field
 
-from greenai_core.models._fields import Width
+from greenai_core.models._fields import Resolution, Width
 
 if TYPE_CHECKING:
     from torch import nn
@@ -21,10 +21,7 @@ def efficientnet(
         float,
         Field(ge=0.1, le=3.1, title="Depth", description="multiplier of the blocks of every stage, rounded up"),
     ] = 1.0,
-    resolution: Annotated[
-        float,
-        Field(ge=0.5, le=2.7, title="Resolution", description="multiplier of the sides to which images are resized"),
-    ] = 1.0,
+    resolution: Resolution = 1.0,
 ) -> "nn.Module":
     """EfficientNet: inverted residual blocks with squeeze-and-excitation, scaled in width, depth and resolution.
 
@@ -38,8 +35,7 @@ def efficientnet(
     Family: efficient convolutional
     Source: Tan and Le 2019, https://arxiv.org/abs/1905.11946, as implemented in torchvision
     """
-    from torch import nn
-
+    from greenai_core.models._blocks import resized
     from greenai_core.models._torchvision import in_sequence, stem
     from greenai_core.torchvision_import import import_torchvision
 
@@ -59,6 +55,4 @@ def efficientnet(
     settings = [MBConvConfig(*stage, width_mult=width, depth_mult=depth) for stage in stages]
     model = EfficientNet(settings, dropout=0.2, stochastic_depth_prob=0.2, num_classes=num_classes)
     model.features[0][0] = stem(input_shape, model.features[0][0])
-    sides = tuple(round(resolution * side) for side in input_shape[1:])
-    resize: dict[str, nn.Module] = {} if sides == input_shape[1:] else {"resize": nn.Upsample(sides, mode="bilinear")}
-    return in_sequence(model, **resize)
+    return in_sequence(model, **resized(input_shape, resolution))
