@@ -1,9 +1,10 @@
-"""The rate of dropout as a choice of training."""
+"""The rate of dropout: as a choice of training, and of a network that has lost connections."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from math import sqrt
 
 from torch import nn
 
@@ -34,3 +35,29 @@ def dropping(model: nn.Module, rate: float | None) -> Iterator[None]:
     finally:
         for layer, p in zip(layers, own, strict=True):
             layer.p = p
+
+
+def rescale_dropout(model: nn.Module, connections: Callable[[nn.Module], float], before: dict[str, float]) -> None:
+    """Lower each dropout rate of `model` in place to p * sqrt(connections left / connections before).
+
+    The connections are those of the weighted layer in front. A cut network has less capacity to overfit: at the full
+    rate a layer left with four channels would lose two of them at every step.
+
+    Args:
+        model: the network after the cut.
+        connections: counts the connections of a layer.
+        before: the same count before the cut, by layer name.
+
+    Source: Han, Pool, Tran, Dally 2015, section 3.2, https://arxiv.org/abs/1506.02626
+    """
+    left = 1.0
+    for name, module in model.named_modules():
+        if before.get(name):
+            left = connections(module) / before[name]
+        elif isinstance(module, nn.Dropout):
+            module.p *= sqrt(left)
+
+
+def connections(model: nn.Module, count: Callable[[nn.Module], float]) -> dict[str, float]:
+    """Return the connections of every convolution and linear layer by name."""
+    return {name: count(module) for name, module in model.named_modules() if isinstance(module, nn.Conv2d | nn.Linear)}

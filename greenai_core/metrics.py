@@ -60,7 +60,7 @@ def macs(model: nn.Module, input_shape: tuple[int, int, int]) -> int | None:
         steps = rows.numel() // rows.shape[-1]
         recurrent.append(steps * sum(weight.numel() for weight in layer.parameters() if weight.dim() > 1))
 
-    with evaluating(model), _recurrent_layers_closed(model, note), counter:
+    with evaluating(model), recurrent_layers_closed(model, note), counter:
         model(_one_image(model, input_shape))
     return counter.get_total_flops() // 2 + sum(recurrent) or None
 
@@ -81,7 +81,7 @@ def predicted_size_bytes(model: nn.Module, input_shape: tuple[int, int, int]) ->
     images = _one_image(model, input_shape)
     tracker = ModuleTracker()
     trace = _Trace(images, tracker)
-    with evaluating(model), _recurrent_layers_closed(model, trace.note_recurrent), tracker, trace:
+    with evaluating(model), recurrent_layers_closed(model, trace.note_recurrent), tracker, trace:
         model(images)
     return FILE_BYTES + trace.nodes * NODE_BYTES + trace.kernels * KERNEL_BYTES + trace.letters + trace.bytes
 
@@ -102,7 +102,7 @@ def _one_image(model: nn.Module, input_shape: tuple[int, int, int]) -> torch.Ten
 
 
 @contextmanager
-def _recurrent_layers_closed(model: nn.Module, note: Callable[[nn.RNNBase, torch.Tensor, Any], None]) -> Iterator[None]:
+def recurrent_layers_closed(model: nn.Module, note: Callable[[nn.RNNBase, torch.Tensor, Any], None]) -> Iterator[None]:
     """Hide the inside of recurrent layers from what watches operations; `note` gets (layer, input, output) instead.
 
     Torch takes some of them apart into operations for each time step and others not, depending on the device; in an

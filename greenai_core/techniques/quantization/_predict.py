@@ -12,6 +12,7 @@ from torch import nn
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from greenai_core.evaluation import evaluating
+from greenai_core.metrics import recurrent_layers_closed
 
 STATIC_FILE, STATIC_NODES = 355, {
     "convolution": 370,
@@ -112,13 +113,12 @@ def _nodes(operations: Mapping[str, int], bytes_of: Mapping[str, int]) -> int:
 
 
 class _Watch(TorchDispatchMode):
-    """Counts the operations of a forward pass and notes its products; not while it is closed."""
+    """Counts the operations of a forward pass and notes its products."""
 
     def __init__(self) -> None:
         super().__init__()
         self.operations: Counter[str] = Counter()
         self.made_by: dict[int, Product] = {}
-        self.closed = False
         self._held: list[Any] = []  # an id is unique while the tensor lives
 
     @property
@@ -130,8 +130,6 @@ class _Watch(TorchDispatchMode):
         self, func: Any, types: Iterable[type], args: Sequence[Any] = (), kwargs: Mapping[str, Any] | None = None
     ) -> Any:
         out = func(*args, **(kwargs or {}))
-        if self.closed:
-            return out
         name = func.__name__.partition(".")[0].rstrip("_")
         self.operations[name] += 1
         self._held.append(out)
@@ -149,23 +147,6 @@ class _Watch(TorchDispatchMode):
 def _seen(model: nn.Module, input_shape: tuple[int, int, int]) -> _Watch:
     some = next(model.parameters())
     watch = _Watch()
-
-    def close(layer: nn.Module, inputs: Any) -> None:
-        watch.closed = True
-
-    def reopen(layer: nn.Module, inputs: Any, outputs: Any) -> None:
-        watch.closed = False
-
-    recurrent = [layer for layer in model.modules() if isinstance(layer, nn.RNNBase)]
-    hooks = [
-        hook
-        for layer in recurrent
-        for hook in (layer.register_forward_pre_hook(close), layer.register_forward_hook(reopen))
-    ]
-    try:
-        with evaluating(model), watch:
-            model(torch.zeros(1, *input_shape, dtype=some.dtype, device=some.device))
-    finally:
-        for hook in hooks:
-            hook.remove()
+    with evaluating(model), recurrent_layers_closed(model, lambda *_: None), watch:
+        model(torch.zeros(1, *input_shape, dtype=some.dtype, device=some.device))
     return watch

@@ -55,10 +55,11 @@ class L1Regularisation(TrainsSparsely):
 
     def apply(self, candidate: Candidate, ctx: Context) -> Candidate:
         """Train with the penalty, then mask what is small."""
+        from greenai_core.techniques import _norms
         from greenai_core.techniques.unstructured_pruning import _masking
 
         names, channels = tuple(self.weights(candidate.model)), self.group == "channel"
-        norm = _group_norm if channels else _norm
+        norm = _group_norm if channels else _norms.l1
 
         def penalty(model: nn.Module) -> torch.Tensor:
             return self.l1 * norm([model.get_parameter(name) for name in names])
@@ -80,13 +81,6 @@ def _relative(magnitude: torch.Tensor) -> torch.Tensor:
     import torch
 
     return magnitude / magnitude.mean().clamp_min(torch.finfo(magnitude.dtype).tiny)
-
-
-def _norm(weights: list[torch.Tensor]) -> torch.Tensor:
-    """Return the sum of magnitudes."""
-    import torch
-
-    return torch.stack([weight.abs().sum() for weight in weights]).sum()
 
 
 def _group_norm(weights: list[torch.Tensor]) -> torch.Tensor:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 import torch
 from torch import nn
 
-from greenai_core.techniques._dropout import connections, rescale_dropout
+from greenai_core.dropout import connections, rescale_dropout
 from greenai_core.techniques.structured_pruning._choice import least
 from greenai_core.techniques.structured_pruning._coupling import Coupled, coupled
 from greenai_core.techniques.structured_pruning._parts import parts

@@ -77,8 +77,8 @@ class L1ChannelPruning(ChannelPruning):
         return first_l1 if self.scope == "per_layer" else relative(first_l1)
 
     def _penalty(self, model: nn.Module) -> torch.Tensor:
-        import torch
         from torch import nn
 
-        norms = [layer.weight.abs().sum() for layer in model.modules() if isinstance(layer, nn.Conv2d)]
-        return self.l1 * torch.stack(norms).sum()
+        from greenai_core.techniques import _norms
+
+        return self.l1 * _norms.l1(layer.weight for layer in model.modules() if isinstance(layer, nn.Conv2d))

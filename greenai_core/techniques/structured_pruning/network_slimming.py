@@ -66,8 +66,8 @@ class NetworkSlimming(Trains):
         return replace(slim, model=cut(slim.model, mean_scale, amount, ctx.data.input_shape))
 
     def _penalty(self, model: nn.Module) -> torch.Tensor:
-        import torch
         from torch import nn
 
-        scales = [layer.weight.abs().sum() for layer in model.modules() if isinstance(layer, nn.BatchNorm2d)]
-        return self.l1 * torch.stack(scales).sum()
+        from greenai_core.techniques import _norms
+
+        return self.l1 * _norms.l1(layer.weight for layer in model.modules() if isinstance(layer, nn.BatchNorm2d))

@@ -12,8 +12,8 @@ from torch import nn
 
 from greenai_core.candidate import Candidate
 from greenai_core.constraints import Mask
+from greenai_core.dropout import connections, rescale_dropout
 from greenai_core.techniques._amounts import everywhere, lowest, per_layer
-from greenai_core.techniques._dropout import connections, rescale_dropout
 
 Tensors = Mapping[str, torch.Tensor]
 """By the name of a parameter."""
