@@ -31,6 +31,11 @@ class Augmentation:
     mixup: float = 0.0
     label_smoothing: float = 0.0
 
+    @property
+    def views(self) -> int | None:
+        """In how many ways an image can be seen; None: in ever new ones."""
+        return None if self.rotation or self.cutout or self.mixup else MOVES[self.augment].views
+
     def check(self, images: torch.Tensor) -> None:
         """Check that images of this size have something left to learn from.
 
@@ -52,15 +57,19 @@ class Augmentation:
 
     def apply(
         self, images: torch.Tensor, targets: torch.Tensor, generator: torch.Generator
-    ) -> tuple[torch.Tensor, torch.Tensor]:
-        """Return changed images (B, C, H, W) and their targets; those given are left as they are.
+    ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+        """Return changed images (B, C, H, W), their targets, and how each was moved; those given are left as they are.
+
+        How it was moved is a number (B,) for `Move.take`.
 
         Args:
             images: normalised, so that zero is the mean of the data set.
             targets: as `targets` returns them.
             generator: on the processor; what is off draws nothing from it.
         """
-        images = MOVES[self.augment](images, generator)
+        move = MOVES[self.augment]
+        view = move.draw(len(images), generator).to(images.device)
+        images = move.take(images, view)
         if self.rotation:
             turns = torch.rand(len(images), generator=generator) * 2 - 1
             images = rotate(images, turns * self.rotation)
@@ -68,32 +77,70 @@ class Augmentation:
             images = cut_out(images, self.cutout, generator)
         if self.mixup:
             images, targets = mix_up(images, targets, self.mixup, generator)
-        return images, targets
+        return images, targets, view
 
 
 PLAIN = Augmentation()
 """No change."""
 
 
-def shift(images: torch.Tensor, generator: torch.Generator, *, by: int = 2) -> torch.Tensor:
-    """Move each image of (B, C, H, W) by up to `by` pixels in each direction; the edge is repeated."""
+@dataclass(frozen=True)
+class Move:
+    """Some ways to move an image, numbered from 0, of which each image goes one.
+
+    Attributes:
+        views: how many there are.
+        draw: draws numbers (N,) for so many images, each with the same chance.
+        take: moves images (N, C, H, W) as their numbers (N,) say.
+    """
+
+    views: int
+    draw: Callable[[int, torch.Generator], torch.Tensor]
+    take: Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
+
+
+SHIFT = 2
+"""Pixels by which an image moves at most, up, down, left and right."""
+
+_PLACES = 2 * SHIFT + 1
+
+
+def _shifts(count: int, generator: torch.Generator) -> torch.Tensor:
+    down, right = torch.randint(_PLACES, (2, count), generator=generator)
+    return down * _PLACES + right
+
+
+def _shifted(images: torch.Tensor, view: torch.Tensor) -> torch.Tensor:
+    """Move each image to a place of its own; the edge is repeated."""
     height, width = images.shape[-2:]
-    windows = F.pad(images, (by, by, by, by), mode="replicate").unfold(2, height, 1).unfold(3, width, 1)
-    down, right = torch.randint(2 * by + 1, (2, len(images)), generator=generator)
-    return windows[torch.arange(len(images)), :, down, right].contiguous(memory_format=torch.channels_last)
+    padded = F.pad(images, (SHIFT, SHIFT, SHIFT, SHIFT), mode="replicate")
+    windows = padded.unfold(2, height, 1).unfold(3, width, 1)
+    every = torch.arange(len(images), device=images.device)
+    down, right = view // _PLACES, view % _PLACES
+    return windows[every, :, down, right].contiguous(memory_format=torch.channels_last)
 
 
-def flip(images: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
-    """Mirror each image of (B, C, H, W) left to right, or leave it, with equal chances."""
-    mirrored = torch.rand(len(images), generator=generator).to(images.device) < 0.5
-    return torch.where(mirrored.view(-1, 1, 1, 1), images.flip(3), images)
+def _flips(count: int, generator: torch.Generator) -> torch.Tensor:
+    return (torch.rand(count, generator=generator) < 0.5).long()
 
 
-MOVES: dict[str, Callable[[torch.Tensor, torch.Generator], torch.Tensor]] = {
-    "none": lambda images, generator: images,
-    "shift": shift,
-    "flip": flip,
-    "flip_shift": lambda images, generator: shift(flip(images, generator), generator),
+def _flipped(images: torch.Tensor, view: torch.Tensor) -> torch.Tensor:
+    """Mirror the images of number 1 left to right."""
+    return torch.where(view.view(-1, 1, 1, 1) == 1, images.flip(3), images)
+
+
+NONE = Move(1, lambda count, generator: torch.zeros(count, dtype=torch.long), lambda images, view: images)
+PLACES = Move(_PLACES**2, _shifts, _shifted)
+MIRROR = Move(2, _flips, _flipped)
+MOVES: dict[str, Move] = {
+    "none": NONE,
+    "shift": PLACES,
+    "flip": MIRROR,
+    "flip_shift": Move(
+        MIRROR.views * PLACES.views,
+        lambda count, generator: _flips(count, generator) * PLACES.views + _shifts(count, generator),
+        lambda images, view: _shifted(_flipped(images, view // PLACES.views), view % PLACES.views),
+    ),
 }
 
 

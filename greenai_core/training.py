@@ -50,12 +50,14 @@ class Batch:
         index: positions (B,) in the training split.
         targets: what the network is to say: the labels, or class probabilities (B, K) where images are mixed or labels
             smoothed.
+        view: how each image (B,) was moved, see `greenai_core.augmentation.Move`; not what else was done to it.
     """
 
     images: torch.Tensor
     labels: torch.Tensor
     index: torch.Tensor
     targets: torch.Tensor
+    view: torch.Tensor
 
 
 Loss = Callable[[torch.Tensor, Batch], torch.Tensor]
@@ -237,8 +239,8 @@ def _batches(
     shuffled, known = images[order], labels[order]
     wanted = known if targets is labels else targets[order]
     for part in _edges(len(order), size):
-        seen, said = augmentation.apply(shuffled[part], wanted[part], generator)
-        yield Batch(seen, known[part], order[part], said)
+        seen, said, view = augmentation.apply(shuffled[part], wanted[part], generator)
+        yield Batch(seen, known[part], order[part], said, view)
 
 
 def _edges(images: int, size: int) -> list[slice]:

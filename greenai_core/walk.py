@@ -29,7 +29,7 @@ from greenai_core.resume import Resuming
 from greenai_core.settings import settings
 from greenai_core.spec import Spec, Teacher
 from greenai_core.store import checkpoints
-from greenai_core.techniques._base import Technique, Trains
+from greenai_core.techniques._base import Technique
 from greenai_core.unfinished import Unfinished
 
 
@@ -267,9 +267,8 @@ def seed_of(seed: int, place: int) -> int:
 
 
 def teaching_macs(stage: Technique, images: int, teachers: Sequence[int | None]) -> int:
-    """Return the multiply-accumulates of asking teachers: once per image, or once per epoch if images are changed."""
-    passes = stage.training_epochs if isinstance(stage, Trains) and stage.changes_images else 1
-    return passes * images * sum(macs or 0 for macs in teachers)
+    """Return the multiply-accumulates of asking teachers about so many images."""
+    return stage.asks * images * sum(macs or 0 for macs in teachers)
 
 
 Subject = tuple[tuple[int, int, int], int]

@@ -30,12 +30,36 @@ def found(images: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
     return place // 9, place % 9
 
 
+def moved(name: str) -> torch.Tensor:
+    move = augmentation.MOVES[name]
+    return move.take(spots(), move.draw(64, seeded()))
+
+
+@pytest.mark.parametrize(("name", "views"), [("none", 1), ("flip", 2), ("shift", 25), ("flip_shift", 50)])
+def test_each_number_is_a_view_of_its_own_and_all_are_drawn(name: str, views: int) -> None:
+    move = augmentation.MOVES[name]
+    image = torch.rand(1, 1, 9, 9, generator=seeded())
+    seen = move.take(image.repeat(views, 1, 1, 1), torch.arange(views))
+    assert len({tuple(each.flatten().tolist()) for each in seen}) == views == move.views
+    assert any(torch.equal(each, image[0]) for each in seen)
+    assert set(move.draw(2000, seeded()).tolist()) == set(range(views))
+    assert Augmentation(name).views == views
+    assert Augmentation(name, rotation=1).views is Augmentation(name, cutout=1).views is None
+
+
+@pytest.mark.parametrize("name", augmentation.MOVES)
+def test_what_was_seen_can_be_made_again_from_its_number(name: str) -> None:
+    images = torch.rand(32, 2, 8, 8, generator=seeded())
+    seen, _, view = Augmentation(name).apply(images, torch.zeros(32), seeded())
+    assert torch.equal(augmentation.MOVES[name].take(images, view), seen)
+
+
 def test_shift_moves_by_at_most_two_pixels_and_flip_mirrors() -> None:
-    rows, columns = found(augmentation.MOVES["shift"](spots(), seeded()))
+    rows, columns = found(moved("shift"))
     assert set((rows - 4).tolist()) == {-2, -1, 0, 1, 2} == set((columns - 3).tolist())
-    rows, columns = found(augmentation.MOVES["flip_shift"](spots(), seeded()))
+    rows, columns = found(moved("flip_shift"))
     assert columns.max() == 7
-    rows, columns = found(augmentation.MOVES["flip"](spots(), seeded()))
+    rows, columns = found(moved("flip"))
     assert set(rows.tolist()) == {4} and set(columns.tolist()) == {3, 5}
 
 
@@ -43,7 +67,7 @@ def test_plain_gives_back_what_it_was_given_and_draws_nothing() -> None:
     images, labels, generator = spots(), torch.zeros(64, dtype=torch.int64), seeded()
     before = generator.get_state()
     assert PLAIN.targets(labels, 3) is labels
-    seen, targets = PLAIN.apply(images, labels, generator)
+    seen, targets, _ = PLAIN.apply(images, labels, generator)
     assert seen is images and targets is labels
     assert torch.equal(before, generator.get_state())
 
@@ -67,7 +91,7 @@ def test_images_that_are_not_square_keep_their_proportions() -> None:
 def test_each_image_turns_by_its_own_angle_within_the_bound() -> None:
     images = torch.zeros(200, 1, 21, 21)
     images[:, :, 10, 18] = 1
-    turned, _ = replace(PLAIN, rotation=25.0).apply(images, torch.zeros(200), seeded())
+    turned, _, _ = replace(PLAIN, rotation=25.0).apply(images, torch.zeros(200), seeded())
     place = turned.reshape(200, -1).argmax(1)
     angles = [math.degrees(math.atan2(10 - int(p) // 21, int(p) % 21 - 10)) for p in place]
     assert -28 < min(angles) < -15 and 15 < max(angles) < 28  # a pixel is half a dozen degrees wide
@@ -92,7 +116,7 @@ def test_mixup_mixes_images_and_targets_by_the_same_share() -> None:
     values = torch.arange(8.0)
     images = values.view(8, 1, 1, 1).expand(8, 1, 3, 3)
     mixing = replace(PLAIN, mixup=1.0)
-    seen, targets = mixing.apply(images, mixing.targets(torch.arange(8), 8), seeded())
+    seen, targets, _ = mixing.apply(images, mixing.targets(torch.arange(8), 8), seeded())
     assert torch.allclose(targets.sum(1), torch.ones(8))
     assert torch.allclose((targets * values).sum(1), seen[:, 0, 0, 0], atol=1e-6)
     shares = targets.max(1).values
@@ -138,12 +162,13 @@ def test_the_same_generator_gives_the_same_images(kind: torch.dtype) -> None:
         ({"mixup": 0.2}, True),
     ],
 )
-def test_a_stage_tells_whether_images_change_from_epoch_to_epoch(fields: dict[str, object], changes: bool) -> None:
-    stage = registry.parse("techniques", {"name": "train", **fields})
-    assert stage.changes_images is changes
-    options = stage.fit_options()
+def test_images_change_from_epoch_to_epoch_where_there_is_more_than_one_view(
+    fields: dict[str, object], changes: bool
+) -> None:
+    options = registry.parse("techniques", {"name": "train", **fields}).fit_options()
+    assert (options["augmentation"].views != 1) is changes
     images = torch.rand(4, 1, 6, 6, generator=seeded())
-    seen, _ = options["augmentation"].apply(images, torch.eye(4), seeded())
+    seen, _, _ = options["augmentation"].apply(images, torch.eye(4), seeded())
     assert (seen is not images) is changes
 
 

@@ -37,6 +37,11 @@ class Technique(Entry):
         """How often the step passes over the training images, all its trainings together; 0: it trains nothing."""
         return sum(getattr(self, field, 0) for field in ("epochs", "sparse_epochs"))
 
+    @property
+    def asks(self) -> int:
+        """How often the step asks each of its teachers about each of the training images."""
+        return 0
+
     @abstractmethod
     def apply(self, candidate: Candidate, ctx: Context) -> Candidate:
         """Return the candidate after this step; call ``ctx.fit`` wherever something must be trained."""
@@ -117,11 +122,6 @@ class Trains(Technique):
         description="share of this training after which the first layer learns no more, and one by one those up to the "
         "last convolution, which saves their part of the backward pass; 1: all learn to the end",
     )
-
-    @property
-    def changes_images(self) -> bool:
-        """Whether the network sees an image differently in every epoch; else a teacher is asked once about each."""
-        return self.augment != "none" or bool(self.rotation or self.cutout or self.mixup)
 
     @property
     def for_networks(self) -> list[str]:

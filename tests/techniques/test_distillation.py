@@ -153,7 +153,7 @@ def test_the_decoupled_loss_weighs_its_parts(data: Data) -> None:
     answers = forward(teacher, data.train.images)[index]
     target, others = _soft.decoupled(logits / 2, answers / 2, labels)
     expected = F.cross_entropy(logits, labels) + 4 * (3 * target + 5 * others)
-    said = losses[0](logits, Batch(data.train.images[index], labels, index, labels))
+    said = losses[0](logits, Batch(data.train.images[index], labels, index, labels, torch.zeros_like(index)))
     assert torch.allclose(said, expected, atol=1e-5)
 
 
@@ -165,7 +165,7 @@ def test_an_unsure_teacher_counts_for_more() -> None:
     loss = _soft.soft_and_hard(lambda batch: answer, 1.0, 0.8, _soft.uncertainty)
     labels = torch.tensor([1, 1])
     soft = (entropy * kl(sure, [0.2, 0.5, 0.3]) + 1.0 * kl(unsure, [0.2, 0.5, 0.3])) / 2
-    said = loss(logits, Batch(logits, labels, labels, labels))
+    said = loss(logits, Batch(logits, labels, labels, labels, labels))
     assert float(said) == pytest.approx(0.8 * soft - 0.2 * math.log(0.5), abs=1e-5)
 
 
@@ -440,6 +440,43 @@ def test_hints_are_asked_for_in_every_epoch_and_maps_once() -> None:
         walk.teaching_macs(technique("attention_distillation", on=on), 10, [7]) for on in ("attention", "feature")
     ]
     assert counts == [70, 420]
+
+
+@pytest.mark.parametrize(
+    ("fields", "asks"),
+    [
+        ({"epochs": 3}, 1),
+        ({"epochs": 1}, 1),
+        ({"epochs": 4, "augment": "flip"}, 2),
+        ({"epochs": 3, "augment": "flip"}, 3),
+        ({"epochs": 60, "augment": "shift"}, 25),
+        ({"epochs": 40, "augment": "shift"}, 40),
+        ({"epochs": 9, "augment": "flip", "mixup": 0.2}, 9),
+    ],
+)
+def test_a_teacher_is_asked_once_about_each_view_where_that_halves_the_asking(
+    fields: dict[str, object], asks: int, data: Data, teacher: nn.Module
+) -> None:
+    stage = technique("distill", **fields)
+    asked: list[int] = []
+
+    def counting(images: torch.Tensor) -> torch.Tensor:
+        asked.append(len(images))
+        return torch.zeros(len(images), CLASSES)
+
+    answers = stage.answers(counting, context(data))
+    before = sum(asked)
+    taught = training.fit(
+        Candidate(network(1)),
+        data,
+        generator=torch.Generator().manual_seed(0),
+        report=lambda step: None,
+        loss=lambda logits, batch: (logits + answers(batch)).logsumexp(1).mean(),
+        **stage.fit_options() | {"precision": "fp32"},
+    )
+    assert taught.model is not None
+    assert stage.asks == asks == sum(asked) / len(data.train.labels)
+    assert before in (0, sum(asked)), "before the training, or on the way"
 
 
 # --- in a recipe -----------------------------------------------------------------------------------------------------

@@ -42,20 +42,38 @@ def a_teacher(model: str) -> Teacher:
 class Distils(Trains):
     """A technique that trains on what teachers say; it may follow a cut, whose constraints are kept."""
 
-    version: ClassVar[int] = 2
+    version: ClassVar[int] = 3
     needs: ClassVar[frozenset[Fact]] = frozenset({"float_weights"})
     gives: ClassVar[frozenset[Fact]] = frozenset({"trained"})
     takes: ClassVar[frozenset[Fact]] = frozenset({"untrained"})
 
+    @property
+    def kept_views(self) -> int | None:
+        """In how many ways an image is shown to teachers, once each, before the training; None: as batches come.
+
+        The former where it at least halves the asking: mirrored images are two views, shifted ones 25.
+        """
+        views = self.fit_options()["augmentation"].views
+        return views if views == 1 or (views and 2 * views <= self.training_epochs) else None
+
+    @property
+    def asks(self) -> int:
+        """How often teachers are asked about each image: once for each view, or once in every epoch."""
+        return self.kept_views or self.training_epochs
+
     def answers(self, ask: Ask, ctx: Context) -> Answers:
-        """Return what `ask` answers about each batch; asked here, once, where an image is the same in every epoch."""
+        """Return what `ask` answers about each batch; asked here where `kept_views` says so."""
         import torch
 
+        from greenai_core.augmentation import MOVES
+
         silent = torch.no_grad()(ask)
-        if self.changes_images:
+        if self.kept_views is None:
             return lambda batch: silent(batch.images)
-        once = torch.cat([silent(part) for part in ctx.data.train.images.split(ASKED_AT_ONCE)])
-        return lambda batch: once[batch.index]
+        parts, take = ctx.data.train.images.split(ASKED_AT_ONCE), MOVES[self.augment].take
+        views = [torch.full((ASKED_AT_ONCE,), view, device=parts[0].device) for view in range(self.kept_views)]
+        kept = torch.cat([silent(take(part, view[: len(part)])) for view in views for part in parts])
+        return lambda batch: kept[batch.view * len(ctx.data.train.images) + batch.index]
 
 
 class Taught(Distils):

@@ -46,9 +46,9 @@ class AttentionDistillation(Taught):
     )
 
     @property
-    def changes_images(self) -> bool:
-        """Whether the teacher is asked anew in every epoch, as the property says; hints always are."""
-        return super().changes_images or self.on == "feature"
+    def kept_views(self) -> int | None:
+        """In how many ways an image is shown to the teacher, once each; None for hints, which would be too large."""
+        return None if self.on == "feature" else super().kept_views
 
     def apply(self, candidate: Candidate, ctx: Context) -> Candidate:
         """Train the candidate on the teacher's maps."""
