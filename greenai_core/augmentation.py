@@ -102,12 +102,12 @@ class Move:
 SHIFT = 2
 """Pixels by which an image moves at most, up, down, left and right."""
 
-_PLACES = 2 * SHIFT + 1
+_POSITIONS = 2 * SHIFT + 1
 
 
 def _shifts(count: int, generator: torch.Generator) -> torch.Tensor:
-    down, right = torch.randint(_PLACES, (2, count), generator=generator)
-    return down * _PLACES + right
+    down, right = torch.randint(_POSITIONS, (2, count), generator=generator)
+    return down * _POSITIONS + right
 
 
 def _shifted(images: torch.Tensor, view: torch.Tensor) -> torch.Tensor:
@@ -116,7 +116,7 @@ def _shifted(images: torch.Tensor, view: torch.Tensor) -> torch.Tensor:
     padded = F.pad(images, (SHIFT, SHIFT, SHIFT, SHIFT), mode="replicate")
     windows = padded.unfold(2, height, 1).unfold(3, width, 1)
     every = torch.arange(len(images), device=images.device)
-    down, right = view // _PLACES, view % _PLACES
+    down, right = view // _POSITIONS, view % _POSITIONS
     return windows[every, :, down, right].contiguous(memory_format=torch.channels_last)
 
 
@@ -129,11 +129,11 @@ def _flipped(images: torch.Tensor, view: torch.Tensor) -> torch.Tensor:
     return torch.where(view.view(-1, 1, 1, 1) == 1, images.flip(3), images)
 
 
-NONE = Move(1, lambda count, generator: torch.zeros(count, dtype=torch.long), lambda images, view: images)
-PLACES = Move(_PLACES**2, _shifts, _shifted)
+STILL = Move(1, lambda count, generator: torch.zeros(count, dtype=torch.long), lambda images, view: images)
+PLACES = Move(_POSITIONS**2, _shifts, _shifted)
 MIRROR = Move(2, _flips, _flipped)
 MOVES: dict[str, Move] = {
-    "none": NONE,
+    "none": STILL,
     "shift": PLACES,
     "flip": MIRROR,
     "flip_shift": Move(

@@ -54,8 +54,8 @@ class Schedule:
         early = _early(_learning(model)) if freeze_out < 1 else []
         if freeze_out < 1 and not early:
             raise BadInput(
-                "recipe: freeze_out needs a network of which two layers or more learn, and of this one only the last "
-                "does; set it to 1, or let more layers learn."
+                "recipe: freeze_out needs a network of which two layers or more learn, and of this one fewer do; "
+                "set it to 1, or let more layers learn."
             )
         shares = [freeze_out + (1 - freeze_out) * place / len(early) for place in range(len(early))]
         self._ends = [*(max(1, round(steps * share)) for share in shares), steps]  # nothing stays as it began

@@ -10,8 +10,12 @@ from typing import Any
 import torch
 from torch import nn
 
+from greenai_core.augmentation import PLAIN, Augmentation
 from greenai_core.candidate import Candidate
+from greenai_core.constraints.frozen import held
 from greenai_core.context import Context, Data, Images
+from greenai_core.dropout import dropping
+from greenai_core.schedule import Schedule
 from greenai_core.spec import Spec, Teacher
 from greenai_core.techniques._base import Technique
 from greenai_core.walk import fresh_model
@@ -30,7 +34,18 @@ def applied(stage: Technique, candidate: Candidate, input_shape: tuple[int, int,
     image = Images(torch.zeros(1, *input_shape), torch.zeros(1, dtype=torch.int64))
     data = Data(image, image, input_shape, num_classes)
 
-    def unchanged(candidate: Candidate, **options: Any) -> Candidate:
+    def unchanged(
+        candidate: Candidate,
+        *,
+        augmentation: Augmentation = PLAIN,
+        dropout: float | None = None,
+        freeze_out: float = 1.0,
+        **options: Any,
+    ) -> Candidate:
+        """Refuse what a training would refuse, before anything was spent on it."""
+        augmentation.check(image.images)
+        with dropping(candidate.model, dropout), held(candidate.model, candidate.constraints):
+            Schedule(candidate.model, 1, 1.0, freeze_out)
         return candidate
 
     def untaught(teacher: Teacher) -> nn.Module:

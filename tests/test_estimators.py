@@ -116,7 +116,10 @@ def test_what_works_on_weights_is_refused() -> None:
 )
 def test_what_only_the_training_of_a_network_has_is_refused(field: str, value: object) -> None:
     tree = {**a_spec(), "recipe": [{"name": "train", field: value}]}
-    with pytest.raises(BadInput, match=rf"recipe\.0\.{field}: this model is fitted in one go, .* leave it out"):
+    with pytest.raises(
+        BadInput,
+        match=rf"recipe\.0\.{field}: this model is fitted in one go, and {field} would do .* choose the default",
+    ):
         check(tree)
     assert check({**tree, "model": {"name": "mnist_cnn"}})
 

@@ -197,3 +197,17 @@ def test_fields_that_change_no_network_cost_no_building() -> None:
 def test_a_technique_that_refuses_its_model_is_said() -> None:
     with pytest.raises(BadInput, match="needs a model with convolutions"):
         preview.price(sweep_of(a_spec(), model=[{"name": "mnist_cnn"}, {"name": "mlp_student"}]))
+
+
+@pytest.mark.parametrize(
+    ("model", "fields", "sentence"),
+    [
+        ("plain_cnn", {"dropout": 0.2}, "dropout needs a network with dropout layers"),
+        ("mnist_cnn", {"cutout": 28}, "cutout of 28 pixels hides images of 28x28"),
+    ],
+)
+def test_what_training_would_refuse_is_refused_before_anything_is_spent(
+    model: str, fields: dict[str, object], sentence: str
+) -> None:
+    with pytest.raises(BadInput, match=sentence):
+        preview.preview(a_spec([{"name": "train", **fields}], model=model))

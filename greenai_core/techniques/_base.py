@@ -178,8 +178,8 @@ def check_order(recipe: Sequence[Technique], fresh: frozenset[Fact]) -> None:
             raise ValueError(f"recipe.{index}: {stage.name} needs a model that is {words(fact)}; {cure}")
         if isinstance(stage, Trains) and not fresh >= NETWORK and (chosen := stage.for_networks):
             raise ValueError(
-                f"recipe.{index}.{chosen[0]}: this model is fitted in one go, without images in batches; leave it out, "
-                "or choose a network as the model"
+                f"recipe.{index}.{chosen[0]}: this model is fitted in one go, and {', '.join(chosen)} would do nothing "
+                "to it; choose the default, or a network as the model"
             )
         facts = (facts - stage.takes) | stage.gives
     if "trained" not in facts:

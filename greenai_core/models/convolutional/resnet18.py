@@ -27,7 +27,7 @@ def resnet18(
         Literal[18, 34], Field(title="Depth", description="layers: 18 in eight residual blocks, or 34 in sixteen")
     ] = 18,
 ) -> "nn.Module":
-    """ResNet-18: eight residual blocks of two 3x3 convolutions; the heavy one to compare with.
+    """ResNet-18: residual blocks of two 3x3 convolutions, eight of them or sixteen; the heavy one to compare with.
 
     11,173,962 parameters on 3x32x32 with ten classes, and more than twenty times the products of MobileNetV2: a
     teacher, and the network with the most to prune. Below 64 pixels a side the first convolution is 3x3 with stride 1

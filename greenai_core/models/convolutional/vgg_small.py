@@ -31,11 +31,10 @@ def vgg_small(
 ) -> "nn.Module":
     """VGG for small images: stacks of 3x3 convolutions, each followed by max pooling, and two linear layers.
 
-    The first three stacks of VGG-16, or of its brothers, with 64, 128 and 256 channels (times `width`) and batch
-    normalisation; of the
-    others nothing would be left to see on small images. Where the paper has two hidden linear layers of 4,096, there
-    is one of 256, with its dropout. 2,328,138 parameters on 1x28x28. Wide and redundant: pruning, low rank and
-    quantization have much to take away.
+    The first three stacks of the VGG network of that `depth`, with 64, 128 and 256 channels (times `width`) and batch
+    normalisation; of the others nothing would be left to see on small images. Where the paper has two hidden linear
+    layers of 4,096, there is one of 256, with its dropout. 2,328,138 parameters on 1x28x28 at the default depth of 16.
+    Wide and redundant: pruning, low rank and quantization have much to take away.
     Input (N, C, H, W) of at least 8 pixels a side, output logits (N, num_classes).
 
     Family: convolutional

@@ -20,10 +20,10 @@ def mobilenet_v1(
 ) -> "nn.Module":
     """MobileNet v1: depthwise separable convolutions, a filter per channel and then a 1x1 convolution across them.
 
-    Eight to nine times fewer products than 3x3 convolutions of the same channels. Below 64 pixels a side the first
-    convolution keeps the resolution. 3,217,226 parameters on 3x32x32 with ten classes; most sit in the last blocks,
-    so `width` makes it small; `resolution` saves products alone: images are resized inside the network (bilinear).
-    Depthwise products are few but slow: time falls less than the count of products.
+    Eight to nine times fewer products than 3x3 convolutions of the same channels. 3,217,226 parameters on 3x32x32 with
+    ten classes; most sit in the last blocks, so `width` makes it small. `resolution` saves products alone: images are
+    resized inside the network (bilinear). Where they come in with fewer than 64 pixels a side, the first convolution
+    has stride 1. Depthwise products are few but slow: time falls less than the count of products.
     Input (N, C, H, W), output logits (N, num_classes).
 
     Family: efficient convolutional

@@ -25,6 +25,9 @@ if TYPE_CHECKING:
 ASKED_AT_ONCE = 256
 """Images; the activations of more leave the caches, and would not fit beside the maps of a large teacher."""
 
+MOST_KEPT = 2
+"""Views of an image of which a teacher's answers are kept."""
+
 Temperature = Annotated[
     float,
     Field(ge=1, le=20, title="Temperature", description="divides the logits of teacher and student; higher is softer"),
@@ -49,17 +52,18 @@ class Distils(Trains):
 
     @property
     def kept_views(self) -> int | None:
-        """In how many ways an image is shown to teachers, once each, before the training; None: as batches come.
+        """In how many ways an image is shown to a teacher, once each, before the training; None: as batches come.
 
-        The former where it at least halves the asking: mirrored images are two views, shifted ones 25.
+        Mirrored images are two views, which are kept where that at least halves the asking. More are not: shifted
+        images are 25, and what a teacher shows of all of them would fill the memory.
         """
         views = self.fit_options()["augmentation"].views
-        return views if views == 1 or (views and 2 * views <= self.training_epochs) else None
+        return views if views == 1 or (views == MOST_KEPT and 2 * views <= self.epochs) else None
 
     @property
     def asks(self) -> int:
         """How often teachers are asked about each image: once for each view, or once in every epoch."""
-        return self.kept_views or self.training_epochs
+        return self.kept_views or self.epochs
 
     def answers(self, ask: Ask, ctx: Context) -> Answers:
         """Return what `ask` answers about each batch; asked here where `kept_views` says so."""

@@ -35,7 +35,7 @@ class SelfDistillation(Distils):
     Source: born-again networks, Furlanello et al. 2018, https://arxiv.org/abs/1805.04770
     """
 
-    version: ClassVar[int] = 3
+    version: ClassVar[int] = 4
     needs: ClassVar[frozenset[Fact]] = frozenset({"trained", "float_weights"})
 
     epochs: int = Field(5, ge=1, le=200, title="Epochs", description="passes over the training images, per generation")
