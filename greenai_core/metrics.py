@@ -61,7 +61,7 @@ def macs(model: nn.Module, input_shape: tuple[int, int, int]) -> int | None:
         recurrent.append(steps * sum(weight.numel() for weight in layer.parameters() if weight.dim() > 1))
 
     with evaluating(model), recurrent_layers_closed(model, note), counter:
-        model(_one_image(model, input_shape))
+        model(one_image(model, input_shape))
     return counter.get_total_flops() // 2 + sum(recurrent) or None
 
 
@@ -78,7 +78,7 @@ def predicted_size_bytes(model: nn.Module, input_shape: tuple[int, int, int]) ->
         model: any network.
         input_shape: (C, H, W).
     """
-    images = _one_image(model, input_shape)
+    images = one_image(model, input_shape)
     tracker = ModuleTracker()
     trace = _Trace(images, tracker)
     with evaluating(model), recurrent_layers_closed(model, trace.note_recurrent), tracker, trace:
@@ -96,7 +96,8 @@ MORE_NODES = {"hardtanh": 2, "silu": 1, "slice": 4, "select": 1}
 """Nodes that the exporter writes for an operation besides one: its constants, or the second half of it."""
 
 
-def _one_image(model: nn.Module, input_shape: tuple[int, int, int]) -> torch.Tensor:
+def one_image(model: nn.Module, input_shape: tuple[int, int, int]) -> torch.Tensor:
+    """Return a black image (1, C, H, W), of the kind and on the device of a model's parameters."""
     some = next(model.parameters())
     return torch.zeros(1, *input_shape, dtype=some.dtype, device=some.device)
 

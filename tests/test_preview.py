@@ -211,3 +211,11 @@ def test_what_training_would_refuse_is_refused_before_anything_is_spent(
 ) -> None:
     with pytest.raises(BadInput, match=sentence):
         preview.preview(a_spec([{"name": "train", **fields}], model=model))
+
+
+def test_freezing_what_is_frozen_already_is_refused_before_anything_is_spent() -> None:
+    source = {"model": {"name": "mnist_cnn"}, "recipe": [{"name": "train"}]}
+    recipe = [{"name": "transfer", "source": source, "freeze": 3}, {"name": "fine_tune", "freeze_out": 0.3}]
+    with pytest.raises(BadInput, match="freeze_out needs a network of which two layers or more learn"):
+        preview.preview(a_spec(recipe))
+    preview.preview(a_spec([{**recipe[0], "freeze": 2}, recipe[1]]))

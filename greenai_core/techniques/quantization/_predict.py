@@ -7,12 +7,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import torch
 from torch import nn
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from greenai_core.evaluation import evaluating
-from greenai_core.metrics import recurrent_layers_closed
+from greenai_core.metrics import one_image, recurrent_layers_closed
 
 STATIC_FILE, STATIC_NODES = 355, {
     "convolution": 370,
@@ -145,8 +144,7 @@ class _Watch(TorchDispatchMode):
 
 
 def _seen(model: nn.Module, input_shape: tuple[int, int, int]) -> _Watch:
-    some = next(model.parameters())
     watch = _Watch()
     with evaluating(model), recurrent_layers_closed(model, lambda *_: None), watch:
-        model(torch.zeros(1, *input_shape, dtype=some.dtype, device=some.device))
+        model(one_image(model, input_shape))
     return watch
